@@ -1,0 +1,403 @@
+"""The seam between app and engine: the files both sides read and write.
+
+Torch-free and Django-free on purpose. A request and a snapshot folder go in;
+a stream of JSON-line events and a folder come out. Every folder is whole or
+absent: it is written beside its place, its manifest last, then renamed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from training.config import DpoSettings, EvaluateSettings, RewardSettings, SamplingSettings, SftSettings
+from training.errors import CheckpointIncomplete, RequestInvalid, SnapshotInvalid
+
+MANIFEST = "manifest.json"
+COMPARISONS = "comparisons.jsonl"
+REPORT = "report.json"
+RESPONSES = "responses.jsonl"
+
+Split = Literal["train", "holdout"]
+
+
+class Frozen(BaseModel):
+    """A value that never changes and refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- rows --------------------------------------------------------------------
+
+
+class Message(Frozen):
+    """One turn of a conversation, in the spelling chat templates expect."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Completion(Frozen):
+    """An answer to a prompt. `token_ids`, when present, are used verbatim and never re-tokenised."""
+
+    response_id: str
+    text: str
+    token_ids: list[int] | None = None
+
+
+class PreferenceRecord(Frozen):
+    """All judgments of one comparison as one training row.
+
+    prefer_first  share of the decided judgments for `first`, a tie counting one half, in [0, 1]
+    weight        trust in this row, > 0 (the number of judgments unless an aggregation says otherwise)
+    tie_share     share of the judgments that were ties, in [0, 1]
+    strength      mean absolute strength of the judgments, in [0, 1]; 0.5 = slightly, 1 = clearly
+    """
+
+    comparison_id: str
+    prompt_id: str
+    prompt: list[Message] = Field(min_length=1)
+    first: Completion
+    second: Completion
+    prefer_first: float = Field(ge=0, le=1)
+    weight: float = Field(gt=0)
+    tie_share: float = Field(default=0.0, ge=0, le=1)
+    strength: float = Field(default=1.0, ge=0, le=1)
+    split: Split
+
+
+class PromptRecord(Frozen):
+    """A prompt that wants answers."""
+
+    prompt_id: str
+    prompt: list[Message] = Field(min_length=1)
+    split: Split
+
+
+class DemonstrationRecord(Frozen):
+    """A conversation to imitate; every assistant turn counts in the loss."""
+
+    messages: list[Message] = Field(min_length=2)
+
+
+class ResponseRecord(Frozen):
+    """An answer that a policy wrote, with the ids it was written in.
+
+    finish   "stop" when the policy ended its turn itself, "length" when it was cut off
+    policy   the label of the policy in the request
+    """
+
+    prompt_id: str
+    policy: str
+    sample: int = Field(ge=0)
+    text: str
+    token_ids: list[int]
+    finish: Literal["stop", "length"]
+
+
+# --- requests ----------------------------------------------------------------
+
+
+class PolicyRef(Frozen):
+    """A language model: a base, and the adapter on top of it if there is one.
+
+    base_model  "starter", a local folder, or a hub name
+    adapter     a checkpoint folder of ours, or None for the base as it is
+    label       the name under which answers and metrics are reported
+    """
+
+    label: str
+    base_model: str
+    adapter: str | None = None
+
+
+class Request(Frozen):
+    """What every request says.
+
+    out_dir   the folder to create; it must not exist yet
+    work_dir  scratch space that survives a kill, so that a second start resumes
+    """
+
+    out_dir: str
+    work_dir: str
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class SftRequest(Request):
+    kind: Literal["sft"] = "sft"
+    policy: PolicyRef
+    demonstrations: str
+    settings: SftSettings = SftSettings()
+
+
+class RewardRequest(Request):
+    kind: Literal["reward"] = "reward"
+    policy: PolicyRef
+    snapshot_dir: str
+    settings: RewardSettings = RewardSettings()
+
+
+class DpoRequest(Request):
+    kind: Literal["dpo"] = "dpo"
+    parent: PolicyRef
+    snapshot_dir: str
+    settings: DpoSettings = DpoSettings()
+
+
+class GenerateRequest(Request):
+    """`prompts` is a file of PromptRecord lines; each policy answers each prompt."""
+
+    kind: Literal["generate"] = "generate"
+    policies: list[PolicyRef] = Field(min_length=1)
+    prompts: str
+    settings: SamplingSettings = SamplingSettings()
+
+
+class EvaluateRequest(Request):
+    kind: Literal["evaluate"] = "evaluate"
+    candidate: PolicyRef
+    parent: PolicyRef
+    reward_dir: str
+    snapshot_dir: str
+    prompts: str
+    settings: EvaluateSettings = EvaluateSettings()
+
+
+AnyRequest = Annotated[
+    SftRequest | RewardRequest | DpoRequest | GenerateRequest | EvaluateRequest,
+    Field(discriminator="kind"),
+]
+REQUEST: TypeAdapter[AnyRequest] = TypeAdapter(AnyRequest)
+
+
+def request_read(path: Path) -> AnyRequest:
+    """The request in `path`. Raises RequestInvalid naming each bad field."""
+    try:
+        return REQUEST.validate_json(path.read_bytes())
+    except OSError as error:
+        raise RequestInvalid(f"{path}: {error.strerror}.") from error
+    except ValidationError as error:
+        raise RequestInvalid(f"{path}: {_fields_of(error)}") from error
+
+
+# --- reports and manifests ---------------------------------------------------
+
+
+class Estimate(Frozen):
+    """A number that was measured on a sample: never shown without n and its 95 % interval."""
+
+    value: float
+    n: int = Field(ge=0)
+    low: float
+    high: float
+
+
+class RunReport(Frozen):
+    """What a finished run says of itself; `report.json` of every output folder."""
+
+    kind: Literal["sft", "reward", "dpo", "generate", "evaluate"]
+    seconds: float
+    steps: int = 0
+    metrics: dict[str, float] = {}
+    estimates: dict[str, Estimate] = {}
+    notes: list[str] = []
+    versions: dict[str, str] = {}
+    device: str = "cpu"
+
+
+class FileDigest(Frozen):
+    sha256: str
+    bytes: int
+
+
+class SnapshotManifest(Frozen):
+    """`manifest.json` of a snapshot folder."""
+
+    format: Literal["tiebreak-snapshot/1"] = "tiebreak-snapshot/1"
+    project: str
+    round: int
+    created_at: str
+    counts: dict[str, int]
+    guideline_versions: list[int] = []
+    filters: dict[str, Any] = {}
+    consensus: str = "vote share"
+    files: dict[str, FileDigest] = {}
+
+
+class CheckpointManifest(Frozen):
+    """`manifest.json` of a checkpoint folder.
+
+    parent_sha256    digest of the parent checkpoint's manifest, None above a bare base model
+    snapshot_sha256  digest of the snapshot's manifest, None for SFT
+    """
+
+    format: Literal["tiebreak-checkpoint/1"] = "tiebreak-checkpoint/1"
+    kind: Literal["policy", "reward"]
+    base_model: str
+    parent_sha256: str | None = None
+    snapshot_sha256: str | None = None
+    request: dict[str, Any]
+    report: RunReport
+    files: dict[str, FileDigest] = {}
+
+
+# --- progress events ---------------------------------------------------------
+
+
+class Started(Frozen):
+    event: Literal["started"] = "started"
+    total_steps: int
+    device: str
+    resumed_from: int = 0
+
+
+class Stage(Frozen):
+    """The engine turned to something else; `sentence` is for people."""
+
+    event: Literal["stage"] = "stage"
+    sentence: str
+
+
+class Metrics(Frozen):
+    event: Literal["metrics"] = "metrics"
+    step: int
+    total_steps: int
+    values: dict[str, float]
+
+
+class Note(Frozen):
+    """Something people should know, such as rows that were left out and why."""
+
+    event: Literal["note"] = "note"
+    sentence: str
+
+
+class Finished(Frozen):
+    event: Literal["finished"] = "finished"
+    report: RunReport
+
+
+class Failed(Frozen):
+    event: Literal["failed"] = "failed"
+    error: str
+    message: str
+
+
+AnyEvent = Annotated[Started | Stage | Metrics | Note | Finished | Failed, Field(discriminator="event")]
+EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+
+# --- folders -----------------------------------------------------------------
+
+Row = TypeVar("Row", bound=Frozen)
+
+
+def rows_write(path: Path, rows: Iterable[Frozen]) -> int:
+    """Write one JSON line per row; return how many."""
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(row.model_dump_json() + "\n")
+            count += 1
+    return count
+
+
+def rows_read(path: Path, kind: type[Row]) -> Iterator[Row]:
+    """The rows of a JSON-lines file. Raises SnapshotInvalid naming file, line and field."""
+    try:
+        file = path.open(encoding="utf-8")
+    except OSError as error:
+        raise SnapshotInvalid(f"{path}: {error.strerror}.") from error
+    with file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield kind.model_validate_json(line)
+            except ValidationError as error:
+                raise SnapshotInvalid(f"{path.name}, line {number}: {_fields_of(error)}") from error
+
+
+@contextmanager
+def folder_whole_or_absent(out_dir: Path) -> Iterator[Path]:
+    """A scratch folder that becomes `out_dir` in one rename when the block ends well.
+
+    A crash inside the block leaves at most a hidden `.partial-…` folder beside
+    it, which readers never look at and the next writer of `out_dir` removes.
+    """
+    out_dir.parent.mkdir(parents=True, exist_ok=True)
+    for stale in out_dir.parent.glob(f".partial-{out_dir.name}-*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".partial-{out_dir.name}-", dir=out_dir.parent))
+    try:
+        yield partial
+        partial.chmod(0o755)
+        os.replace(partial, out_dir)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def manifest_write(folder: Path, manifest: SnapshotManifest | CheckpointManifest) -> str:
+    """Write `manifest` with the digests of all files in `folder`, last; return its own sha256."""
+    files = {
+        str(path.relative_to(folder)): FileDigest(sha256=file_sha256(path), bytes=path.stat().st_size)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+    whole = manifest.model_copy(update={"files": files})
+    (folder / MANIFEST).write_text(whole.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return file_sha256(folder / MANIFEST)
+
+
+def snapshot_verify(folder: Path) -> SnapshotManifest:
+    """The manifest of a snapshot whose files all match it. Raises SnapshotInvalid."""
+    try:
+        manifest = SnapshotManifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise SnapshotInvalid(f"{folder}: no readable {MANIFEST}; freeze the round again.") from error
+    if wrong := _files_that_differ(folder, manifest.files):
+        raise SnapshotInvalid(f"{folder}: {', '.join(wrong)} differ from the manifest; restore the folder.")
+    return manifest
+
+
+def checkpoint_verify(folder: Path) -> CheckpointManifest:
+    """The manifest of a checkpoint whose files all match it. Raises CheckpointIncomplete."""
+    try:
+        manifest = CheckpointManifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise CheckpointIncomplete(f"{folder}: no readable {MANIFEST}; the checkpoint was never finished.") from error
+    if wrong := _files_that_differ(folder, manifest.files):
+        raise CheckpointIncomplete(f"{folder}: {', '.join(wrong)} differ from the manifest; restore the folder.")
+    return manifest
+
+
+def report_read(folder: Path) -> RunReport:
+    """The report of a finished output folder."""
+    return RunReport.model_validate_json((folder / REPORT).read_bytes())
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files_that_differ(folder: Path, files: dict[str, FileDigest]) -> list[str]:
+    return [
+        name
+        for name, digest in files.items()
+        if not (folder / name).is_file() or file_sha256(folder / name) != digest.sha256
+    ]
+
+
+def _fields_of(error: ValidationError) -> str:
+    """Each problem as `field: what is wrong`, without dumping the input."""
+    problems = json.loads(error.json(include_url=False, include_input=False, include_context=False))
+    return "; ".join(f"{'.'.join(map(str, p['loc'])) or 'line'}: {p['msg']}" for p in problems)
