@@ -1,0 +1,1 @@
+"""The web app: raters judge, owners launch rounds, everything is remembered."""

@@ -1,0 +1,1 @@
+"""Thinking without a database: no Django, no I/O."""

@@ -1,0 +1,79 @@
+"""The lives of rounds, assignments, runs and checkpoints, each as one table.
+
+Services consult ALLOWED before they change a state; the tests walk it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RoundState(StrEnum):
+    DRAFT = "draft"  # its answers are still being written
+    COLLECTING = "collecting"  # raters are judging
+    FROZEN = "frozen"  # no more judgments; the snapshot is being taken
+    TRAINING = "training"  # reward, dpo and evaluate runs
+    EVALUATED = "evaluated"  # the new checkpoint is judged; the next round is being prepared
+    CLOSED = "closed"  # the next round is open
+    ABANDONED = "abandoned"  # given up by the owner; its judgments stay
+
+
+class AssignmentState(StrEnum):
+    HELD = "held"  # leased to a rater
+    ANSWERED = "answered"  # turned into a judgment
+    SKIPPED = "skipped"  # the rater passed
+    LAPSED = "lapsed"  # the lease ran out; the slot is free again
+
+
+class RunState(StrEnum):
+    QUEUED = "queued"  # waits for a worker
+    RUNNING = "running"  # a worker claimed it and sends heartbeats
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"  # by a person
+
+
+class RunKind(StrEnum):
+    SFT = "sft"
+    REWARD = "reward"
+    DPO = "dpo"
+    EVALUATE = "evaluate"
+    GENERATE = "generate"
+
+
+class CheckpointState(StrEnum):
+    CANDIDATE = "candidate"  # trained, not yet trusted
+    PROMOTED = "promoted"  # the policy that the next round starts from
+    RETIRED = "retired"  # was promoted once, or was turned down
+
+
+ALLOWED: dict[StrEnum, frozenset[StrEnum]] = {
+    RoundState.DRAFT: frozenset({RoundState.COLLECTING, RoundState.ABANDONED}),
+    RoundState.COLLECTING: frozenset({RoundState.FROZEN, RoundState.ABANDONED}),
+    RoundState.FROZEN: frozenset({RoundState.TRAINING, RoundState.ABANDONED}),
+    RoundState.TRAINING: frozenset({RoundState.EVALUATED, RoundState.ABANDONED}),
+    RoundState.EVALUATED: frozenset({RoundState.CLOSED, RoundState.ABANDONED}),
+    RoundState.CLOSED: frozenset({RoundState.ABANDONED}),
+    RoundState.ABANDONED: frozenset(),
+    AssignmentState.HELD: frozenset({AssignmentState.ANSWERED, AssignmentState.SKIPPED, AssignmentState.LAPSED}),
+    # The same rater may take up again what lapsed or was skipped, if a slot is still free.
+    AssignmentState.LAPSED: frozenset({AssignmentState.HELD}),
+    AssignmentState.SKIPPED: frozenset({AssignmentState.HELD}),
+    AssignmentState.ANSWERED: frozenset(),
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.FAILED}),
+    # running → running is a new attempt after the first worker went silent.
+    RunState.RUNNING: frozenset({RunState.RUNNING, RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED}),
+    RunState.SUCCEEDED: frozenset(),
+    RunState.FAILED: frozenset(),
+    RunState.CANCELLED: frozenset(),
+    CheckpointState.CANDIDATE: frozenset({CheckpointState.PROMOTED, CheckpointState.RETIRED}),
+    CheckpointState.PROMOTED: frozenset({CheckpointState.RETIRED}),
+    CheckpointState.RETIRED: frozenset({CheckpointState.PROMOTED}),
+}
+
+LIVE_RUN = (RunState.QUEUED, RunState.RUNNING)
+OPEN_ROUND = (RoundState.DRAFT, RoundState.COLLECTING)
+
+
+def is_allowed(before: StrEnum, after: StrEnum) -> bool:
+    return after in ALLOWED[before]

@@ -1,0 +1,140 @@
+"""Every way in which the app says no.
+
+TiebreakError                 400
+├── NotFound                  404
+├── Forbidden                 403
+├── InputInvalid              422
+├── Conflict                  409   the world moved on
+│   ├── AssignmentLapsed
+│   ├── JudgmentClosed
+│   ├── RoundNotCollecting
+│   ├── RoundNotReady
+│   ├── StateNotAllowed
+│   └── InvitationSpent
+└── EngineFailed              500   a run could not do its work
+
+A class's docstring is its default message: what happened and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import IntegrityError
+from psycopg import errors as postgres
+
+
+class TiebreakError(Exception):
+    """Something about this request does not fit; nothing was changed."""
+
+    code = "invalid"
+    status = 400
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or (type(self).__doc__ or "").strip()
+        super().__init__(self.message)
+
+
+class NotFound(TiebreakError):
+    """There is no such page, or it is not yours to see."""
+
+    code = "not_found"
+    status = 404
+
+
+class Forbidden(TiebreakError):
+    """Your role in this project does not allow this. Ask an owner of the project."""
+
+    code = "forbidden"
+    status = 403
+
+
+class InputInvalid(TiebreakError):
+    """The input does not have the expected form; correct it and send it again."""
+
+    code = "input_invalid"
+    status = 422
+
+
+class Conflict(TiebreakError):
+    """Something changed in the meantime; reload the page and try again."""
+
+    code = "conflict"
+    status = 409
+
+
+class AssignmentLapsed(Conflict):
+    """This comparison was released because its time ran out, and others have judged it. Your next one is ready."""
+
+    code = "assignment_lapsed"
+
+
+class JudgmentClosed(Conflict):
+    """This round is frozen, so its answers can no longer be changed."""
+
+    code = "judgment_closed"
+
+
+class RoundNotCollecting(Conflict):
+    """This round is no longer collecting judgments. Your next comparison comes with the next round."""
+
+    code = "round_not_collecting"
+
+
+class RoundNotReady(Conflict):
+    """This round cannot be launched yet."""
+
+    code = "round_not_ready"
+
+
+class StateNotAllowed(Conflict):
+    """This is not possible in the present state; reload the page to see it."""
+
+    code = "state_not_allowed"
+
+
+class InvitationSpent(Conflict):
+    """This invitation was used or has expired. Ask for a new one."""
+
+    code = "invitation_spent"
+
+
+class EngineFailed(TiebreakError):
+    """The engine could not finish this run; the run's page has its last words."""
+
+    code = "engine_failed"
+    status = 500
+
+
+# Database constraint → what its violation means to a person.
+CONSTRAINTS: dict[str, type[TiebreakError]] = {
+    "comparison_slots_within_wanted": AssignmentLapsed,
+    "assignment_once_per_comparison_and_rater": Conflict,
+    "one_first_judgment_per_assignment": Conflict,
+    "judgment_is_append_only": Conflict,
+    "judgment_has_answered_assignment": AssignmentLapsed,
+    "one_open_round_per_project": Conflict,
+    "one_live_run_per_round_and_kind": Conflict,
+    "one_promoted_policy_per_project": Conflict,
+    "member_once_per_project": Conflict,
+}
+
+
+def constraint_of(error: IntegrityError) -> str:
+    """The name of the violated constraint, empty when there is none."""
+    cause = error.__cause__
+    return (cause.diag.constraint_name or "") if isinstance(cause, postgres.Error) else ""
+
+
+@contextmanager
+def violations_as_errors(**also: type[TiebreakError]) -> Iterator[None]:
+    """Raise the error that stands for a violated constraint; `also` names further ones for this block."""
+    try:
+        yield
+    except IntegrityError as error:
+        known = {**CONSTRAINTS, **also}.get(constraint_of(error))
+        if known is None:
+            raise
+        raise known() from error
+

@@ -1,0 +1,14 @@
+"""The nouns: what one row means, and what can never be stored."""
+
+from annotator.models.comparisons import Assignment, Comparison
+from annotator.models.judgments import Judgment
+from annotator.models.projects import Guideline, Invitation, Member, Project, Role, User
+from annotator.models.prompts import Prompt, Response, Split
+from annotator.models.rounds import Round
+from annotator.models.runs import Checkpoint, CheckpointKind, Run, RunEvent
+from annotator.models.snapshots import Snapshot
+
+__all__ = [
+    "Assignment", "Checkpoint", "CheckpointKind", "Comparison", "Guideline", "Invitation", "Judgment", "Member", "Project",
+    "Prompt", "Response", "Role", "Round", "Run", "RunEvent", "Snapshot", "Split", "User",
+]  # fmt: skip

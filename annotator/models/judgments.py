@@ -1,0 +1,64 @@
+"""What people said. Append-only: the database refuses to change or delete a row."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from annotator.domain.verdicts import Outcome
+from annotator.models.choices import choices_of
+
+
+class JudgmentQuerySet(models.QuerySet["Judgment"]):
+    def current(self) -> JudgmentQuerySet:
+        """Judgments that no later one supersedes: the ones that count."""
+        return self.filter(superseded_by__isnull=True)
+
+
+class Judgment(models.Model):
+    """One answer by one rater to one assignment.
+
+    key        drawn by the sender, so that sending twice stores once
+    value      position on the axis in [-1, 1]: negative = first is better; None where there is no axis
+    preferred  the better response, None without one
+    preset, answer  how it was asked and what was pressed, as it was
+    seconds    from the pair being shown to the answer
+    supersedes the earlier answer that this one corrects
+    """
+
+    assignment = models.ForeignKey("annotator.Assignment", models.PROTECT, related_name="judgments")
+    key = models.UUIDField(default=uuid.uuid4, unique=True)
+    outcome = models.CharField(max_length=12, choices=choices_of(Outcome))
+    value = models.FloatField(null=True)
+    preferred = models.ForeignKey("annotator.Response", models.PROTECT, null=True, related_name="+")
+    preset = models.CharField(max_length=40)
+    answer = models.CharField(max_length=40)
+    rationale = models.TextField(blank=True)
+    seconds = models.FloatField(default=0.0)
+    guideline = models.ForeignKey("annotator.Guideline", models.PROTECT, null=True, related_name="+")
+    supersedes = models.OneToOneField("self", models.PROTECT, null=True, related_name="superseded_by")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = JudgmentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            # One root per assignment and one successor per judgment: a chain, so exactly one is current.
+            models.UniqueConstraint(
+                fields=["assignment"], condition=Q(supersedes__isnull=True), name="one_first_judgment_per_assignment"
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome="prefer", preferred__isnull=False, value__gte=-1, value__lte=1) & ~Q(value=0)
+                | Q(outcome="tie", preferred__isnull=True, value=0)
+                | Q(outcome__in=["both_good", "both_bad", "cannot_judge"], preferred__isnull=True, value__isnull=True),
+                name="judgment_outcome_fits_value",
+            ),
+            models.CheckConstraint(condition=Q(seconds__gte=0), name="judgment_seconds_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} ({self.answer})"

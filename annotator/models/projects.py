@@ -1,0 +1,140 @@
+"""Projects and the people in them."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractUser
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from annotator.domain.verdicts import FIVE_POINT, PRESETS
+
+
+class User(AbstractUser):
+    """A person. What they may do is said by their Members; `is_staff` may create projects."""
+
+
+class Role(models.TextChoices):
+    OWNER = "owner", "Owner"  # sees and changes everything in the project
+    REVIEWER = "reviewer", "Reviewer"  # sees everything, judges, changes nothing else
+    RATER = "rater", "Rater"  # judges, and sees nothing of who wrote what
+
+
+class Project(models.Model):
+    """One model being shaped by one group of people under one protocol."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    base_model = models.CharField(
+        max_length=300, default="starter", help_text="“starter”, a local folder, or a hub name of a causal language model."
+    )
+    preset = models.CharField(
+        max_length=40, default=FIVE_POINT.code, choices=[(p.code, p.name) for p in PRESETS.values()]
+    )
+    overlap = models.PositiveSmallIntegerField(
+        default=2,
+        validators=[MinValueValidator(1), MaxValueValidator(50)],
+        help_text="Judgments wanted for a comparison that is judged more than once.",
+    )
+    overlap_share = models.FloatField(
+        default=0.2,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="Share of the comparisons that are judged more than once, to measure agreement.",
+    )
+    lease_minutes = models.PositiveSmallIntegerField(
+        default=20,
+        validators=[MinValueValidator(1)],
+        help_text="How long a comparison stays reserved for the rater who opened it.",
+    )
+    prompts_per_round = models.PositiveIntegerField(
+        default=300, validators=[MinValueValidator(1)], help_text="Prompts that get fresh answers in each round."
+    )
+    comparisons_per_prompt = models.PositiveSmallIntegerField(
+        default=2, validators=[MinValueValidator(1)], help_text="Comparisons made from the answers to one prompt."
+    )
+    auto_promote = models.BooleanField(
+        default=True,
+        help_text="Promote a new checkpoint by itself when its win rate is above one half with 95 % confidence.",
+    )
+    launch_at_judgments = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Launch the round by itself at this many judgments. Empty: by hand only."
+    )
+    launch_every_hours = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Launch the round by itself this long after it opened. Empty: by hand only."
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(overlap__gte=1), name="project_overlap_is_positive"),
+            models.CheckConstraint(
+                condition=Q(overlap_share__gte=0, overlap_share__lte=1), name="project_overlap_share_is_a_share"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Member(models.Model):
+    """A person's role in a project: one per person and project."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="members")
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "user"], name="member_once_per_project"),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="member_role_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.role})"
+
+
+class Invitation(models.Model):
+    """A link that makes whoever opens it a member, once. Only the token's hash is kept."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="invitations")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.RATER)
+    token_sha256 = models.CharField(max_length=64, unique=True)
+    created_by = models.ForeignKey(User, models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    accepted_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    accepted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="invitation_role_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project}: {self.role}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.accepted_at is None and self.expires_at > timezone.now()
+
+
+class Guideline(models.Model):
+    """One published version of what raters should look for. Rows never change."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="guidelines")
+    version = models.PositiveIntegerField()
+    text = models.TextField()
+    published_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-version"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "version"], name="guideline_version_once_per_project"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project}, guideline v{self.version}"

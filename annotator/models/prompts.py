@@ -1,0 +1,77 @@
+"""What is asked of the model, and what was answered."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class Split(models.TextChoices):
+    TRAIN = "train", "Train"
+    HOLDOUT = "holdout", "Holdout"  # never trained on; what every accuracy is measured on
+
+
+class Prompt(models.Model):
+    """A conversation that wants an answer. Rows never change; the split is fixed by the content."""
+
+    project = models.ForeignKey("annotator.Project", models.CASCADE, related_name="prompts")
+    messages = models.JSONField()
+    content_sha256 = models.CharField(max_length=64)
+    split = models.CharField(max_length=10, choices=Split.choices)
+    tags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    source = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "content_sha256"], name="prompt_once_per_project"),
+            models.CheckConstraint(condition=Q(split__in=Split.values), name="prompt_split_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.messages[-1]["content"])[:80]
+
+
+class Response(models.Model):
+    """An answer to a prompt with its origin: a checkpoint's run, or an import. Rows never change.
+
+    token_ids  the ids a policy wrote, used verbatim in training; None for imported text
+    author     who wrote an imported answer (a model's name, "chosen", …)
+    """
+
+    prompt = models.ForeignKey(Prompt, models.CASCADE, related_name="responses")
+    text = models.TextField()
+    text_sha256 = models.CharField(max_length=64)
+    checkpoint = models.ForeignKey("annotator.Checkpoint", models.PROTECT, null=True, related_name="responses")
+    run = models.ForeignKey("annotator.Run", models.PROTECT, null=True, related_name="responses")
+    sample = models.PositiveSmallIntegerField(default=0)
+    token_ids = ArrayField(models.IntegerField(), null=True)
+    finish = models.CharField(max_length=10, blank=True)
+    sampling = models.JSONField(default=dict)
+    author = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "checkpoint", "prompt", "sample"],
+                condition=Q(run__isnull=False),
+                name="generated_response_once",
+            ),
+            models.UniqueConstraint(
+                fields=["prompt", "author", "text_sha256"],
+                condition=Q(run__isnull=True),
+                name="imported_response_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(run__isnull=True, checkpoint__isnull=True) | Q(run__isnull=False, checkpoint__isnull=False),
+                name="response_origin_is_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:80]

@@ -1,0 +1,53 @@
+"""One turn of the loop."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from annotator.domain.lifecycles import OPEN_ROUND, RoundState
+from annotator.models.choices import choices_of, one_of
+
+
+class Round(models.Model):
+    """Comparisons are collected, frozen, learnt from and evaluated; then the next round opens.
+
+    parent    the policy that training starts from, fixed at launch
+    settings  training.config.RoundSettings as JSON, fixed at launch
+    """
+
+    project = models.ForeignKey("annotator.Project", models.CASCADE, related_name="rounds")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=12, choices=choices_of(RoundState), default=RoundState.DRAFT)
+    parent = models.ForeignKey("annotator.Checkpoint", models.PROTECT, null=True, related_name="rounds_started")
+    settings = models.JSONField(default=dict)
+    launched_by = models.ForeignKey("annotator.User", models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    opened_at = models.DateTimeField(null=True)
+    launched_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="round_number_once_per_project"),
+            models.UniqueConstraint(
+                fields=["project"],
+                condition=Q(state__in=[state.value for state in OPEN_ROUND]),
+                name="one_open_round_per_project",
+            ),
+            models.CheckConstraint(condition=Q(state__in=one_of(RoundState)), name="round_state_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Round {self.number}"
+
+    @property
+    def is_collecting(self) -> bool:
+        return self.state == RoundState.COLLECTING
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether something goes on that a page should watch."""
+        return self.state in (RoundState.DRAFT, RoundState.FROZEN, RoundState.TRAINING, RoundState.EVALUATED)
