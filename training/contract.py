@@ -61,6 +61,7 @@ class PreferenceRecord(Frozen):
     weight        trust in this row, > 0 (the number of judgments unless an aggregation says otherwise)
     tie_share     share of the judgments that were ties, in [0, 1]
     strength      mean absolute strength of the judgments, in [0, 1]; 0.5 = slightly, 1 = clearly
+    round         the round it was judged in; a snapshot also holds the rows of earlier rounds
     """
 
     comparison_id: str
@@ -72,6 +73,7 @@ class PreferenceRecord(Frozen):
     weight: float = Field(gt=0)
     tie_share: float = Field(default=0.0, ge=0, le=1)
     strength: float = Field(default=1.0, ge=0, le=1)
+    round: int = Field(default=1, ge=1)
     split: Split
 
 

@@ -61,8 +61,10 @@ ALLOWED: dict[StrEnum, frozenset[StrEnum]] = {
     AssignmentState.SKIPPED: frozenset({AssignmentState.HELD}),
     AssignmentState.ANSWERED: frozenset(),
     RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.FAILED}),
-    # running → running is a new attempt after the first worker went silent.
-    RunState.RUNNING: frozenset({RunState.RUNNING, RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED}),
+    # running → running: a new attempt after the worker went silent; running → queued: its process was killed.
+    RunState.RUNNING: frozenset(
+        {RunState.RUNNING, RunState.QUEUED, RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED}
+    ),
     RunState.SUCCEEDED: frozenset(),
     RunState.FAILED: frozenset(),
     RunState.CANCELLED: frozenset(),

@@ -14,6 +14,7 @@ class Run(models.Model):
     """One piece of engine work.
 
     attempt   grows with every claim; only the newest attempt may write
+    rung_at   when a worker was last told about it; the tick rings again for what nobody claimed
     details   what this run is about beyond its settings (checkpoints, prompts to answer)
     report    training.contract.RunReport as JSON, once it succeeded
     """
@@ -28,6 +29,7 @@ class Run(models.Model):
     attempt = models.PositiveIntegerField(default=0)
     worker = models.CharField(max_length=200, blank=True)
     queued_at = models.DateTimeField(default=timezone.now)
+    rung_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)

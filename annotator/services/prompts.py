@@ -1,0 +1,91 @@
+"""Prompts come in; answers are added to them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from annotator.domain.splits import content_sha256, split_of
+from annotator.exceptions import InputInvalid
+from annotator.models import Checkpoint, Project, Prompt, Response, Run
+from training.contract import ResponseRecord
+
+ROLES = ("system", "user", "assistant")
+MAX_PROMPT_CHARACTERS = 100_000
+BATCH = 500
+
+Conversation = Sequence[Mapping[str, str]]
+
+
+@transaction.atomic
+def prompts_add(*, project: Project, conversations: Iterable[Conversation], source: str = "") -> tuple[int, int]:
+    """Add prompts; return how many were new and how many the project knew already.
+
+    All or nothing: raises InputInvalid naming the first conversation that is
+    not a list of system, user and assistant turns ending with the user's.
+    """
+    rows: dict[str, Prompt] = {}
+    known = 0
+    for number, conversation in enumerate(conversations, start=1):
+        _check(number, conversation)
+        messages = [{"role": turn["role"], "content": turn["content"]} for turn in conversation]
+        sha256 = content_sha256(messages)
+        known += sha256 in rows
+        rows[sha256] = Prompt(
+            project=project, messages=messages, content_sha256=sha256, split=split_of(sha256), source=source
+        )
+    before = set(
+        Prompt.objects.filter(project=project, content_sha256__in=rows).values_list("content_sha256", flat=True)
+    )
+    fresh = [prompt for sha256, prompt in rows.items() if sha256 not in before]
+    Prompt.objects.bulk_create(fresh, batch_size=BATCH, ignore_conflicts=True)
+    return len(fresh), known + len(before)
+
+
+def responses_add(
+    *, run: Run, checkpoints: Mapping[str, Checkpoint], records: Iterable[ResponseRecord], sampling: dict[str, Any]
+) -> int:
+    """Store the answers that a run wrote; a second delivery of the same run adds nothing.
+
+    checkpoints  policy label in the records → the checkpoint that wrote them
+    """
+    rows = [
+        Response(
+            prompt_id=int(record.prompt_id),
+            checkpoint=checkpoints[record.policy],
+            run=run,
+            sample=record.sample,
+            text=record.text,
+            text_sha256=text_sha256(record.text),
+            token_ids=record.token_ids,
+            finish=record.finish,
+            sampling=sampling,
+        )
+        for record in records
+    ]
+    Response.objects.bulk_create(rows, batch_size=BATCH, ignore_conflicts=True)
+    return len(rows)
+
+
+def text_sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check(number: int, conversation: Conversation) -> None:
+    where = f"Prompt {number}"
+    if not isinstance(conversation, Sequence) or isinstance(conversation, str) or not conversation:
+        raise InputInvalid(f"{where} is not a list of turns.")
+    for turn in conversation:
+        if not isinstance(turn, Mapping) or turn.get("role") not in ROLES or not isinstance(turn.get("content"), str):
+            raise InputInvalid(f"{where}: every turn needs a “role” (system, user or assistant) and a “content” text.")
+        if "\x00" in turn["content"]:
+            raise InputInvalid(f"{where} contains a NUL character, which cannot be stored.")
+    if conversation[-1]["role"] != "user":
+        raise InputInvalid(f"{where} ends with {conversation[-1]['role']}; the last turn must be the user's.")
+    if not conversation[-1]["content"].strip():
+        raise InputInvalid(f"{where}: the last turn is empty.")
+    if sum(len(turn["content"]) for turn in conversation) > MAX_PROMPT_CHARACTERS:
+        raise InputInvalid(f"{where} is longer than {MAX_PROMPT_CHARACTERS:,} characters.")
