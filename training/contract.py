@@ -77,6 +77,21 @@ class PreferenceRecord(Frozen):
     split: Split
 
 
+class TrlPreference(Frozen):
+    """A decided comparison in the columns that TRL's preference trainers read, conversational form.
+
+    vote_share  share of the judgments for `chosen`, a tie counting one half, in (0.5, 1]
+    weight      number of judgments behind the row
+    """
+
+    prompt: list[Message]
+    chosen: list[Message]
+    rejected: list[Message]
+    vote_share: float
+    weight: float
+    split: Split
+
+
 class PromptRecord(Frozen):
     """A prompt that wants answers."""
 

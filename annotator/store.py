@@ -1,0 +1,20 @@
+"""Where the folders of snapshots and runs live."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+
+
+def store_path(relative: str) -> Path:
+    """The folder of a stored path; rows keep paths below the store, so the store can move."""
+    return Path(settings.TIEBREAK_STORE) / relative
+
+
+def run_folder(run_id: int) -> str:
+    return f"runs/{run_id}"
+
+
+def snapshot_folder(slug: str, version: int) -> str:
+    return f"snapshots/{slug}/v{version}"
