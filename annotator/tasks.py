@@ -1,0 +1,49 @@
+"""Doorbells: each takes an id or nothing, calls a service, and may ring twice without harm.
+
+State is the truth. Losing every message costs seconds: the tick rings again.
+"""
+
+from __future__ import annotations
+
+import socket
+from functools import partial
+
+from celery import shared_task
+from django.db import transaction
+
+from annotator.domain.lifecycles import RunKind
+from annotator.engine import engine_start
+from annotator.services.assignments import assignments_sweep
+from annotator.services.rounds import round_advance, rounds_launch_due, rounds_to_advance
+from annotator.services.runs import run_execute, runs_to_ring
+
+QUEUE_OF = {RunKind.GENERATE: "generate"}  # everything else trains
+
+
+@shared_task(ignore_result=True)
+def run_ring(run_id: int) -> None:
+    """Execute a run if it still waits for a worker, then let its round go on."""
+    run = run_execute(run_id=run_id, worker=socket.gethostname(), engine=engine_start)
+    if run is not None:
+        ring()
+
+
+@shared_task(ignore_result=True)
+def tick() -> None:
+    """Launch what is due, advance what is ready, ring for what waits."""
+    rounds_launch_due()
+    for round_id in rounds_to_advance():
+        round_advance(round_id=round_id)
+    for run in runs_to_ring():
+        run_ring.apply_async((run.pk,), queue=QUEUE_OF.get(RunKind(run.kind), "train"))
+
+
+@shared_task(ignore_result=True)
+def sweep() -> None:
+    """Free the slots of leases that ran out."""
+    assignments_sweep()
+
+
+def ring() -> None:
+    """After the present transaction, look at once instead of at the next tick."""
+    transaction.on_commit(partial(tick.apply_async, queue="default"))
