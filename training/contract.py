@@ -256,10 +256,12 @@ class CheckpointManifest(Frozen):
 
     parent_sha256    digest of the parent checkpoint's manifest, None above a bare base model
     snapshot_sha256  digest of the snapshot's manifest, None for SFT
+    weights          "adapter": goes on top of base_model; "full": the folder is a base model itself
     """
 
     format: Literal["tiebreak-checkpoint/1"] = "tiebreak-checkpoint/1"
     kind: Literal["policy", "reward"]
+    weights: Literal["adapter", "full"] = "adapter"
     base_model: str
     parent_sha256: str | None = None
     snapshot_sha256: str | None = None

@@ -1,0 +1,147 @@
+"""What a run leaves behind: a checkpoint folder, whole or absent; and, while it works, a state to resume from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from training.contract import (
+    MANIFEST,
+    REPORT,
+    AnyRequest,
+    CheckpointManifest,
+    Request,
+    RunReport,
+    checkpoint_verify,
+    file_sha256,
+    folder_whole_or_absent,
+    manifest_write,
+    report_read,
+)
+from training.errors import CheckpointIncomplete, RequestInvalid
+from training.models import REWARD_HEAD, Policy
+
+STATE = "state.pt"
+
+
+# --- finished folders --------------------------------------------------------
+
+
+def report_of_finished(out_dir: Path) -> RunReport | None:
+    """The report of a run that already ended well, or None when there is no folder yet.
+
+    A queue may deliver the same run twice; the second engine then has nothing to do.
+    Raises RequestInvalid when something else is in the way.
+    """
+    if not out_dir.exists():
+        return None
+    try:
+        report = report_read(out_dir)
+        if report.kind in ("sft", "reward", "dpo"):
+            checkpoint_verify(out_dir)
+    except (OSError, ValueError, CheckpointIncomplete) as error:
+        raise RequestInvalid(f"out_dir: {out_dir} exists and is not a finished run; choose another folder.") from error
+    return report
+
+
+def checkpoint_save(
+    policy: Policy,
+    *,
+    out_dir: Path,
+    kind: Literal["policy", "reward"],
+    request: AnyRequest,
+    report: RunReport,
+    snapshot_dir: Path | None,
+    reward_head: dict[str, Tensor] | None = None,
+) -> None:
+    """Write weights, tokenizer, report and, last, the manifest; then the folder appears at once."""
+    from safetensors.torch import save_file
+
+    with folder_whole_or_absent(out_dir) as folder:
+        policy.model.save_pretrained(str(folder))  # type: ignore[operator]
+        policy.tokenizer.save_pretrained(str(folder))
+        (folder / "README.md").unlink(missing_ok=True)  # peft's model card is an unfilled form
+        if reward_head is not None:
+            save_file(reward_head, str(folder / REWARD_HEAD))
+        (folder / REPORT).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        manifest = CheckpointManifest(
+            kind=kind,
+            weights="adapter" if policy.has_adapter else "full",
+            base_model=policy.ref.base_model,
+            parent_sha256=policy.parent_sha256,
+            snapshot_sha256=file_sha256(snapshot_dir / MANIFEST) if snapshot_dir else None,
+            request=request.model_dump(mode="json"),
+            report=report,
+        )
+        manifest_write(folder, manifest)
+
+
+# --- state of a run that is not finished --------------------------------------
+
+
+def request_digest(request: Request, *parts: str) -> str:
+    """What must be the same for a saved state to be continued: the request, except for where it writes."""
+    asked = request.model_dump(mode="json", exclude={"out_dir", "work_dir"})
+    return hashlib.sha256(json.dumps([asked, *parts], sort_keys=True).encode()).hexdigest()
+
+
+def file_replace(path: Path, write: Any) -> None:
+    """Let `write(temporary path)` make a file, then put it at `path` in one rename, safely on disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".partial-{path.name}")
+    write(partial)
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+@dataclass(frozen=True)
+class StateKeeper:
+    """Where a run's state lives between a kill and its second start.
+
+    digest  of the request and its inputs; a state of anything else is not continued
+    """
+
+    work_dir: Path
+    digest: str
+
+    def state_save(self, step: int, trained: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
+        """Everything that the next step depends on. The learning rate and the batches depend on the step alone."""
+        state = {
+            "digest": self.digest,
+            "step": step,
+            "trained": {name: parameter.detach() for name, parameter in trained.items()},
+            "optimizer": optimizer.state_dict(),
+            "torch_rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+        file_replace(self.work_dir / STATE, lambda path: torch.save(state, path))
+
+    def state_load(self, trained: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> int:
+        """Put the saved state back and return its step; 0 when there is none of this very run."""
+        path = self.work_dir / STATE
+        if not path.is_file():
+            return 0
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        if state["digest"] != self.digest or state["trained"].keys() != trained.keys():
+            return 0
+        with torch.no_grad():
+            for name, parameter in trained.items():
+                parameter.copy_(state["trained"][name])
+        optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["torch_rng"])
+        if state["cuda_rng"]:
+            torch.cuda.set_rng_state_all(state["cuda_rng"])
+        return int(state["step"])
+
+    def state_drop(self) -> None:
+        """Forget the state once the checkpoint stands."""
+        shutil.rmtree(self.work_dir, ignore_errors=True)
