@@ -6,19 +6,20 @@ comes back when the child ends.
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from annotator.exceptions import EngineFailed
-from annotator.services.runs import ChildKilled
+from annotator.exceptions import ChildKilled, EngineFailed
 from training.contract import EVENT, AnyEvent, AnyRequest
 
 TICK_SECONDS = 1.0
@@ -56,6 +57,19 @@ def engine_start(request: AnyRequest, folder: Path) -> Iterator[Iterator[AnyEven
         yield _events(child, folder / "engine.log")
     finally:
         _stop(child)
+
+
+def starter_prompts(count: int, seed: int = 0) -> list[list[dict[str, str]]]:
+    """Conversations of the starter policy's own domain, for the demo project."""
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
+        subprocess.run(  # noqa: S603 — our own interpreter and module
+            [sys.executable, "-m", "training.starter", "prompts"]
+            + ["--count", str(count), "--seed", str(seed), "--out", file.name],
+            check=True,
+            cwd=ROOT,
+            env=_environment(),
+        )
+        return [json.loads(line)["prompt"] for line in Path(file.name).read_text(encoding="utf-8").splitlines()]
 
 
 def _environment() -> dict[str, str]:

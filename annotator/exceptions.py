@@ -12,6 +12,7 @@ TiebreakError                 400
 │   ├── StateNotAllowed
 │   └── InvitationSpent
 └── EngineFailed              500   a run could not do its work
+    └── ChildKilled
 
 A class's docstring is its default message: what happened and what to do.
 """
@@ -105,6 +106,12 @@ class EngineFailed(TiebreakError):
 
     code = "engine_failed"
     status = 500
+
+
+class ChildKilled(EngineFailed):
+    """The training process was killed from outside; the run resumes from its last saved step."""
+
+    code = "child_killed"
 
 
 # Database constraint → what its violation means to a person.

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from annotator import store
 from annotator.domain.lifecycles import LIVE_RUN, RunKind, RunState
-from annotator.exceptions import EngineFailed, StateNotAllowed, violations_as_errors
+from annotator.exceptions import ChildKilled, EngineFailed, StateNotAllowed, violations_as_errors
 from annotator.models import Checkpoint, CheckpointKind, Project, Prompt, Round, Run, RunEvent, Snapshot
 from annotator.services.checkpoints import checkpoint_measured, checkpoint_register
 from annotator.services.prompts import responses_add
@@ -47,12 +47,6 @@ MAX_ATTEMPTS = 5
 # Starts the child process of a request. The context yields its events, and None
 # at least once a second in between; leaving the context stops the child.
 Engine = Callable[[AnyRequest, Path], AbstractContextManager[Iterator[AnyEvent | None]]]
-
-
-class ChildKilled(EngineFailed):
-    """The training process was killed from outside; the run resumes from its last saved step."""
-
-    code = "child_killed"
 
 
 def run_queue(
