@@ -1,0 +1,88 @@
+"""What every test stands on: real servers, a data folder of its own, no network, and a browser on demand."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import servers
+
+# Before Django reads its settings, hence at import. A developer's own TIEBREAK_… must not change what is tested.
+for name in [name for name in os.environ if name.startswith("TIEBREAK_")]:
+    del os.environ[name]
+stop_servers = servers.start()
+data_folder = tempfile.TemporaryDirectory(prefix="tiebreak-tests-home-")
+os.environ |= {
+    "TIEBREAK_HOME": data_folder.name,
+    "TIEBREAK_SECRET_KEY": "only-for-tests",
+    "TIEBREAK_STATIC": "plain",
+    "DJANGO_SETTINGS_MODULE": "config.settings",
+    "DJANGO_ALLOW_ASYNC_UNSAFE": "1",  # Playwright's synchronous API runs a loop in the test's own thread
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+import django  # noqa: E402  the environment above must come first
+
+django.setup()
+
+from django.conf import settings  # noqa: E402
+
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # Argon2 is slow on purpose
+
+
+def pytest_unconfigure() -> None:
+    stop_servers()
+    data_folder.cleanup()
+
+
+def refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
+    """Tests talk to this machine only; anything else is a dependency that nobody declared."""
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = str(arguments[1][0])
+        if host != "localhost" and not ip_address(host.split("%")[0]).is_loopback:
+            raise ConnectionRefusedError(f"tests may not connect to {arguments[1]}")
+
+
+sys.addaudithook(refuse_the_network)
+
+
+@pytest.fixture
+def store(settings: Any, tmp_path: Path) -> Path:
+    """An empty TIEBREAK_STORE for this test alone."""
+    settings.TIEBREAK_STORE = tmp_path / "store"
+    settings.TIEBREAK_STORE.mkdir()
+    return tmp_path / "store"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One Chromium per worker, started by the first test that asks."""
+    from playwright.sync_api import sync_playwright
+
+    from tests import chromium
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.executable(), args=[*chromium.ARGUMENTS])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Any, live_server: Any) -> Iterator[Any]:
+    """A fresh window on the live server: `page.goto("/")`. Script errors and CSP violations fail the test."""
+    context = browser.new_context(base_url=live_server.url)
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
+    # Chromium also reports each 4xx answer here; tests expect those by their own assertions.
+    assert [error for error in errors if not error.startswith("Failed to load resource")] == []
