@@ -44,7 +44,7 @@ def engine_start(request: AnyRequest, folder: Path) -> Iterator[Iterator[AnyEven
     request_file = folder / "request.json"
     request_file.write_text(request.model_dump_json(indent=2), encoding="utf-8")
     with (folder / "engine.log").open("ab") as log:
-        child = subprocess.Popen(  # noqa: S603 — our own interpreter and module
+        child = subprocess.Popen(
             [sys.executable, "-m", "training", request.kind, "--request", str(request_file)],
             # The child ends itself when this pipe closes: no orphan survives its worker.
             stdin=subprocess.PIPE,
@@ -62,9 +62,11 @@ def engine_start(request: AnyRequest, folder: Path) -> Iterator[Iterator[AnyEven
 def starter_prompts(count: int, seed: int = 0) -> list[list[dict[str, str]]]:
     """Conversations of the starter policy's own domain, for the demo project."""
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
-        subprocess.run(  # noqa: S603 — our own interpreter and module
-            [sys.executable, "-m", "training.starter", "prompts"]
-            + ["--count", str(count), "--seed", str(seed), "--out", file.name],
+        subprocess.run(
+            [
+                *[sys.executable, "-m", "training.starter", "prompts"],
+                *["--count", str(count), "--seed", str(seed), "--out", file.name],
+            ],
             check=True,
             cwd=ROOT,
             env=_environment(),

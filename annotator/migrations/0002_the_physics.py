@@ -51,7 +51,7 @@ BEGIN
                   TABLE = 'annotator_judgment';
     END IF;
     IF NEW.preferred_id IS NOT NULL
-       AND NEW.preferred_id <> CASE WHEN NEW.value < 0 THEN held.first_id ELSE held.second_id END THEN
+       AND NEW.preferred_id <> (CASE WHEN NEW.value < 0 THEN held.first_id ELSE held.second_id END) THEN
         RAISE EXCEPTION 'the preferred response is not the one that the value points to'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'judgment_prefers_the_side_of_its_value',
                   TABLE = 'annotator_judgment';

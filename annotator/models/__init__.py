@@ -9,6 +9,22 @@ from annotator.models.runs import Checkpoint, CheckpointKind, Run, RunEvent
 from annotator.models.snapshots import Snapshot
 
 __all__ = [
-    "Assignment", "Checkpoint", "CheckpointKind", "Comparison", "Guideline", "Invitation", "Judgment", "Member", "Project",
-    "Prompt", "Response", "Role", "Round", "Run", "RunEvent", "Snapshot", "Split", "User",
-]  # fmt: skip
+    "Assignment",
+    "Checkpoint",
+    "CheckpointKind",
+    "Comparison",
+    "Guideline",
+    "Invitation",
+    "Judgment",
+    "Member",
+    "Project",
+    "Prompt",
+    "Response",
+    "Role",
+    "Round",
+    "Run",
+    "RunEvent",
+    "Snapshot",
+    "Split",
+    "User",
+]

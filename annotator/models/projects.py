@@ -28,7 +28,9 @@ class Project(models.Model):
     name = models.CharField(max_length=120)
     description = models.TextField(blank=True)
     base_model = models.CharField(
-        max_length=300, default="starter", help_text="“starter”, a local folder, or a hub name of a causal language model."
+        max_length=300,
+        default="starter",
+        help_text="“starter”, a local folder, or a hub name of a causal language model.",
     )
     preset = models.CharField(
         max_length=40, default=FIVE_POINT.code, choices=[(p.code, p.name) for p in PRESETS.values()]

@@ -48,7 +48,9 @@ class Run(models.Model):
             models.CheckConstraint(condition=Q(kind__in=one_of(RunKind)), name="run_kind_is_known"),
         ]
         indexes = [
-            models.Index(fields=["state", "heartbeat_at"], condition=Q(state__in=["queued", "running"]), name="run_live"),
+            models.Index(
+                fields=["state", "heartbeat_at"], condition=Q(state__in=["queued", "running"]), name="run_live"
+            ),
         ]
 
     def __str__(self) -> str:

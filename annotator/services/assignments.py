@@ -103,14 +103,14 @@ def _first_on_left(comparison: Comparison, rater: User) -> bool:
         ).values_list("first_on_left", flat=True)
     )
     recent = list(
-        Assignment.objects.filter(rater=rater).order_by("-id").values_list("first_on_left", flat=True)[
-            :RATER_BALANCE_WINDOW
-        ]
+        Assignment.objects.filter(rater=rater)
+        .order_by("-id")
+        .values_list("first_on_left", flat=True)[:RATER_BALANCE_WINDOW]
     )
     return first_sits_left(
         left_on_comparison=shown.count(True),
         right_on_comparison=shown.count(False),
         left_for_rater=recent.count(True),
         right_for_rater=recent.count(False),
-        coin=random.random() < 0.5,  # noqa: S311 — a fair coin, not a secret
+        coin=random.random() < 0.5,
     )

@@ -9,7 +9,7 @@ from annotator import store
 from annotator.domain.lifecycles import CheckpointState, is_allowed
 from annotator.exceptions import StateNotAllowed
 from annotator.models import Checkpoint, CheckpointKind, Run, Snapshot
-from training.contract import CheckpointManifest, RunReport, file_sha256, MANIFEST
+from training.contract import MANIFEST, CheckpointManifest, RunReport, file_sha256
 
 
 @transaction.atomic

@@ -144,9 +144,7 @@ def invitation_accept(*, token: str, user: User) -> Member:
         raise InvitationSpent
     invitation.accepted_by, invitation.accepted_at = user, timezone.now()
     invitation.save(update_fields=["accepted_by", "accepted_at"])
-    member, _ = Member.objects.get_or_create(
-        project=invitation.project, user=user, defaults={"role": invitation.role}
-    )
+    member, _ = Member.objects.get_or_create(project=invitation.project, user=user, defaults={"role": invitation.role})
     return member
 
 

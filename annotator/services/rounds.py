@@ -255,9 +255,7 @@ def _promote_if_better(round: Round, candidate: Checkpoint) -> None:
 
 def _follow_up(round: Round) -> bool:
     """Prepare the next round, and close this one once the next collects."""
-    following = Round.objects.filter(project=round.project, number__gt=round.number).exclude(
-        state=RoundState.ABANDONED
-    )
+    following = Round.objects.filter(project=round.project, number__gt=round.number).exclude(state=RoundState.ABANDONED)
     if not following.exists():
         round_prepare(project=round.project, settings=RoundSettings.model_validate(round.settings))
         return False
@@ -297,9 +295,7 @@ def _writers(project: Project) -> list[Checkpoint]:
 def _prompts_for_round(project: Project) -> list[int]:
     """The least used prompts first; among equals a draw that depends on their content alone."""
     prompts = (
-        project.prompts.annotate(
-            used=Count("comparisons", filter=~Q(comparisons__round__state=RoundState.ABANDONED))
-        )
+        project.prompts.annotate(used=Count("comparisons", filter=~Q(comparisons__round__state=RoundState.ABANDONED)))
         .order_by("used", "content_sha256")
         .values_list("id", flat=True)[: project.prompts_per_round]
     )

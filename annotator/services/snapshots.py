@@ -21,8 +21,8 @@ from training.contract import (
     Completion,
     Message,
     PreferenceRecord,
-    TrlPreference,
     SnapshotManifest,
+    TrlPreference,
     folder_whole_or_absent,
     manifest_write,
     rows_write,
@@ -50,7 +50,8 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
     with folder_whole_or_absent(folder) as partial:
         records = list(_records(round, counts, guidelines))
         rows_write(partial / COMPARISONS, records)
-        rows_write(partial / TRL_PREFERENCES, (_trl_preference(record) for record in records if record.prefer_first != 0.5))
+        decided = (record for record in records if record.prefer_first != 0.5)
+        rows_write(partial / TRL_PREFERENCES, map(_trl_preference, decided))
         sha256 = manifest_write(
             partial,
             SnapshotManifest(
@@ -69,10 +70,10 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
 
 def _records(round: Round, counts: Counter[str], guidelines: set[int]) -> Iterator[PreferenceRecord]:
     """One row per judged comparison; fills `counts` and `guidelines` on the way."""
+    rounds = round.project.rounds.filter(number__lte=round.number).exclude(state=RoundState.ABANDONED)
     judgments = (
         Judgment.objects.current()
-        .filter(assignment__comparison__round__project=round.project, assignment__comparison__round__number__lte=round.number)
-        .exclude(assignment__comparison__round__state=RoundState.ABANDONED)
+        .filter(assignment__comparison__round__in=rounds)
         .order_by("assignment__comparison_id", "id")
         .values_list("assignment__comparison_id", "outcome", "value", "guideline__version")
     )
@@ -120,9 +121,7 @@ def _completion(response: Response) -> Completion:
 
 
 def _trl_preference(record: PreferenceRecord) -> TrlPreference:
-    chosen, rejected = (
-        (record.first, record.second) if record.prefer_first > 0.5 else (record.second, record.first)
-    )
+    chosen, rejected = (record.first, record.second) if record.prefer_first > 0.5 else (record.second, record.first)
     return TrlPreference(
         prompt=record.prompt,
         chosen=[Message(role="assistant", content=chosen.text)],

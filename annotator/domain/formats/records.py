@@ -1,0 +1,224 @@
+"""What every format becomes, and the checks that every field passes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from annotator.domain.formats.lines import MAX_LINE_BYTES, Line
+from annotator.domain.verdicts import Outcome
+
+MAX_CHARACTERS = 100_000  # of one prompt, and of one response
+MAX_AUTHOR = 200
+MAX_LABEL = 200
+MAX_SOURCE = 200
+MAX_TAG = 60
+MAX_TAGS = 20
+MAX_DEPTH = 16  # lists and objects inside each other; the formats need four
+MAX_TURNS = 1000
+ROLES = ("system", "user", "assistant")
+
+Message = dict[str, str]
+
+
+@dataclass(frozen=True)
+class WrittenResponse:
+    """An answer and who wrote it."""
+
+    text: str
+    author: str
+
+
+@dataclass(frozen=True)
+class Vote:
+    """What one rater said of one comparison, on the axis of `annotator.domain.verdicts`.
+
+    rater          the rater's label in the file
+    value          -1 = first is better, 1 = second is better, 0 = tie
+    answer         the raw word of the file
+    first_on_left  the shown order; where the file does not know it, one that means nothing
+    """
+
+    file: str
+    line: int
+    rater: str
+    outcome: Outcome
+    value: float
+    answer: str
+    first_on_left: bool
+
+
+@dataclass(frozen=True)
+class JudgedComparison:
+    """Two responses to one prompt with the votes on them."""
+
+    messages: Sequence[Message]
+    first: WrittenResponse
+    second: WrittenResponse
+    votes: Sequence[Vote]
+    tags: tuple[str, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line that was left out, and why."""
+
+    file: str
+    line: int
+    field: str
+    reason: str
+
+
+Record = JudgedComparison | BadLine
+
+
+class Malformed(Exception):
+    """A field is not what the format says."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field, self.reason = field, reason
+        super().__init__(f"{field}: {reason}")
+
+    def at(self, line: Line) -> BadLine:
+        return BadLine(line.file, line.number, self.field, self.reason)
+
+
+def object_of(line: Line) -> dict[str, Any]:
+    """The JSON object on a line. Raises Malformed for anything else."""
+    text = text_of_line(line)
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise Malformed("line", f"not valid JSON at character {error.pos + 1}: {error.msg}") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise Malformed("line", f"not valid JSON: {error}") from None
+    except RecursionError:
+        raise Malformed("line", f"nested deeper than {MAX_DEPTH}") from None
+    if not isinstance(value, dict):
+        raise Malformed("line", f"a JSON object is needed, this is {_kind(value)}")
+    if any(depth > MAX_DEPTH for depth in _depths(value)):
+        raise Malformed("line", f"nested deeper than {MAX_DEPTH}")
+    return value
+
+
+def text_of_line(line: Line) -> str:
+    if not line.is_whole:
+        raise Malformed("line", f"longer than {MAX_LINE_BYTES // 1024**2} MiB")
+    try:
+        return line.data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Malformed("line", f"not UTF-8 at byte {error.start + 1}") from None
+
+
+def text_of(row: Mapping[str, Any], field: str, *, longest: int = MAX_CHARACTERS) -> str:
+    """The text in a field. Raises Malformed when it is missing, no text, too long or cannot be stored."""
+    if field not in row:
+        raise Malformed(field, "missing")
+    return checked_text(row[field], field, longest=longest)
+
+
+def checked_text(value: object, field: str, *, longest: int = MAX_CHARACTERS) -> str:
+    if not isinstance(value, str):
+        raise Malformed(field, f"must be text, this is {_kind(value)}")
+    if len(value) > longest:
+        raise Malformed(field, f"{len(value):,} characters; at most {longest:,} fit")
+    if "\x00" in value:
+        raise Malformed(field, "contains a NUL character, which cannot be stored")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Malformed(field, "contains half a surrogate pair, which is no character") from None
+    return value
+
+
+def label_of(row: Mapping[str, Any], field: str, default: str, *, longest: int = MAX_LABEL) -> str:
+    """A short text or whole number as text; `default` where the field is missing, null or empty."""
+    value = row.get(field)
+    if value is None or value == "":
+        return default
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if abs(value) < 10**18 else value
+    return checked_text(value, field, longest=longest)
+
+
+def tags_of(row: Mapping[str, Any], *fields: str) -> tuple[str, ...]:
+    """The texts in these fields, and those in the list `tags`, each cut to what a tag holds."""
+    tags = [label_of(row, field, "") for field in fields]
+    listed = row.get("tags")
+    if listed is not None:
+        if not isinstance(listed, list):
+            raise Malformed("tags", f"must be a list, this is {_kind(listed)}")
+        tags += [checked_text(tag, "tags", longest=MAX_LABEL) for tag in listed]
+    unique = dict.fromkeys(tag[:MAX_TAG] for tag in tags if tag.strip())
+    return tuple(unique)[:MAX_TAGS]
+
+
+def source_of(row: Mapping[str, Any], file: str) -> str:
+    """`source` and `source_id` of a row, or the file's name."""
+    return "/".join(filter(None, (label_of(row, "source", file), label_of(row, "source_id", ""))))[:MAX_SOURCE]
+
+
+def checked_prompt(messages: Sequence[Message], field: str) -> list[Message]:
+    """`messages` if an assistant can answer them. Raises Malformed otherwise."""
+    if not messages:
+        raise Malformed(field, "no turn comes before the answer")
+    if len(messages) > MAX_TURNS:
+        raise Malformed(field, f"{len(messages):,} turns; at most {MAX_TURNS:,} fit")
+    if messages[-1]["role"] != "user":
+        raise Malformed(field, f"the turn before the answer is the {messages[-1]['role']}'s; it must be the user's")
+    if not messages[-1]["content"].strip():
+        raise Malformed(field, "the turn before the answer is empty")
+    if (size := sum(len(message["content"]) for message in messages)) > MAX_CHARACTERS:
+        raise Malformed(field, f"{size:,} characters; at most {MAX_CHARACTERS:,} fit")
+    return list(messages)
+
+
+def chosen_over_rejected(
+    line: Line, row: Mapping[str, Any], chosen: Sequence[Message], rejected: Sequence[Message], *, rater: str
+) -> JudgedComparison:
+    """The comparison that two conversations make which differ in their last turn only.
+
+    Which one is `first`, and which one counts as shown on the left, is drawn
+    from the texts: the same line always gives the same, and neither says
+    anything about the answers.
+    """
+    for field, conversation in (("chosen", chosen), ("rejected", rejected)):
+        if not conversation or conversation[-1]["role"] != "assistant":
+            raise Malformed(field, "does not end with an assistant's turn")
+    for number, (one, other) in enumerate(zip(chosen[:-1], rejected[:-1], strict=False), start=1):
+        if one != other:
+            raise Malformed("rejected", f"differs from chosen before the last turn, in turn {number}")
+    if len(chosen) != len(rejected):
+        raise Malformed("rejected", f"has {len(rejected)} turns and chosen has {len(chosen)}")
+    messages = checked_prompt(chosen[:-1], "chosen")
+    better = WrittenResponse(checked_text(chosen[-1]["content"], "chosen"), "chosen")
+    worse = WrittenResponse(checked_text(rejected[-1]["content"], "rejected"), "rejected")
+    if better.text.strip() == worse.text.strip():
+        raise Malformed("rejected", "the same text as chosen, so there is nothing to prefer")
+    coins = hashlib.sha256(f"{better.text}\x00{worse.text}".encode()).digest()[0]
+    chosen_first, first_on_left = bool(coins & 1), bool(coins & 2)
+    vote = Vote(
+        line.file, line.number, label_of(row, "label_origin", rater), Outcome.PREFER,
+        -1.0 if chosen_first else 1.0, "chosen", first_on_left,
+    )  # fmt: skip
+    first, second = (better, worse) if chosen_first else (worse, better)
+    return JudgedComparison(messages, first, second, (vote,), tags_of(row, "source"), source_of(row, line.file))
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _depths(value: object) -> Iterator[int]:
+    """The depth of every list and object in `value`, without recursion."""
+    waiting: list[tuple[object, int]] = [(value, 1)]
+    while waiting:
+        item, depth = waiting.pop()
+        if isinstance(item, dict | list):
+            yield depth
+            waiting.extend((child, depth + 1) for child in (item.values() if isinstance(item, dict) else item))
