@@ -1,0 +1,100 @@
+"""Fakes at the outer edge: an engine that writes real folders without training anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from training.contract import (
+    REPORT,
+    RESPONSES,
+    AnyEvent,
+    AnyRequest,
+    CheckpointManifest,
+    Estimate,
+    EvaluateRequest,
+    Finished,
+    GenerateRequest,
+    Metrics,
+    PromptRecord,
+    ResponseRecord,
+    RunReport,
+    Started,
+    folder_whole_or_absent,
+    manifest_write,
+    rows_read,
+    rows_write,
+)
+
+
+@dataclass
+class FakeEngine:
+    """Writes what the engine would leave behind, whole, and says what it would say.
+
+    win_rate_low  the lower bound that an evaluation reports
+    """
+
+    win_rate_low: float = 0.6
+    requests: list[AnyRequest] = field(default_factory=list)
+
+    @contextmanager
+    def __call__(self, request: AnyRequest, folder: Path) -> Iterator[Iterator[AnyEvent | None]]:
+        self.requests.append(request)
+        yield self._events(request)
+
+    def _events(self, request: AnyRequest) -> Iterator[AnyEvent | None]:
+        yield Started(total_steps=1, device="cpu")
+        yield None
+        yield Metrics(step=1, total_steps=1, values={"train/loss": 0.5})
+        report = RunReport(kind=request.kind, seconds=0.1, steps=1, estimates=self._estimates(request))
+        with folder_whole_or_absent(Path(request.out_dir)) as partial:
+            self._leave(request, partial, report)
+        yield Finished(report=report)
+
+    def _leave(self, request: AnyRequest, partial: Path, report: RunReport) -> None:
+        (partial / REPORT).write_text(report.model_dump_json())
+        if isinstance(request, GenerateRequest):
+            each = request.settings.answers_per_prompt
+            rows_write(
+                partial / RESPONSES, _responses(Path(request.prompts), [p.label for p in request.policies], each)
+            )
+        elif isinstance(request, EvaluateRequest):
+            labels = [request.candidate.label, request.parent.label]
+            rows_write(partial / RESPONSES, _responses(Path(request.prompts), labels, 1))
+        else:
+            manifest = CheckpointManifest(
+                kind="reward" if request.kind == "reward" else "policy",
+                base_model="starter",
+                request=request.model_dump(mode="json"),
+                report=report,
+            )
+            (partial / "adapter.txt").write_text("weights would be here")
+            manifest_write(partial, manifest)
+
+    def _estimates(self, request: AnyRequest) -> dict[str, Estimate]:
+        if isinstance(request, EvaluateRequest):
+            return {
+                "reward/accuracy": Estimate(value=0.9, n=40, low=0.8, high=0.95),
+                "dpo/accuracy": Estimate(value=0.85, n=40, low=0.75, high=0.92),
+                "win_rate": Estimate(value=0.75, n=64, low=self.win_rate_low, high=0.85),
+                "kl": Estimate(value=2.0, n=64, low=1.5, high=2.5),
+                "length_ratio": Estimate(value=0.9, n=64, low=0.8, high=1.0),
+            }
+        return {"accuracy": Estimate(value=0.9, n=40, low=0.8, high=0.95)} if request.kind in ("reward", "dpo") else {}
+
+
+def _responses(prompts: Path, labels: list[str], each: int) -> Iterator[ResponseRecord]:
+    for prompt in rows_read(prompts, PromptRecord):
+        for label in labels:
+            for sample in range(each):
+                text = f"Answer {sample} of {label} to prompt {prompt.prompt_id}."
+                yield ResponseRecord(
+                    prompt_id=prompt.prompt_id,
+                    policy=label,
+                    sample=sample,
+                    text=text,
+                    token_ids=list(text.encode()),
+                    finish="stop",
+                )

@@ -1,0 +1,44 @@
+"""A project whose first round collects, written by a fake engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from annotator.models import Project, Role, Round, User
+from annotator.services.projects import member_set_role, project_create
+from annotator.services.prompts import prompts_add
+from annotator.services.rounds import round_advance, round_prepare
+from annotator.services.runs import run_execute
+from tests.fakes import FakeEngine
+
+
+@pytest.fixture
+def olga(db: None) -> User:
+    return User.objects.create_user("olga")
+
+
+@pytest.fixture
+def project(olga: User, store: Path) -> Project:
+    project = project_create(owner=olga, name="Shop", slug="shop", overlap=2, overlap_share=1.0, prompts_per_round=20)
+    prompts_add(project=project, conversations=[[{"role": "user", "content": f"Question {n}?"}] for n in range(20)])
+    return project
+
+
+@pytest.fixture
+def round(project: Project) -> Round:
+    """Collecting: 20 prompts with two comparisons each, two judgments wanted on every one."""
+    round = round_prepare(project=project)
+    run_execute(run_id=round.runs.get().pk, worker="test", engine=FakeEngine())
+    round_advance(round_id=round.pk)
+    round.refresh_from_db()
+    return round
+
+
+@pytest.fixture
+def raters(project: Project) -> list[User]:
+    people = [User.objects.create_user(f"rater-{number}") for number in range(3)]
+    for person in people:
+        member_set_role(project=project, user=person, role=Role.RATER)
+    return people

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from annotator.domain.lifecycles import AssignmentState
+from annotator.exceptions import StateNotAllowed
+from annotator.models import Assignment, Comparison, Project, Round, User
+from annotator.services.assignments import assignment_claim, assignment_skip, assignments_sweep
+from annotator.services.judgments import judgment_submit
+from tests.keys import key
+
+
+def claimed(rater: User, project: Project) -> Assignment:
+    assignment = assignment_claim(rater=rater, project=project)
+    assert assignment is not None
+    return assignment
+
+
+def test_claiming_again_returns_the_same_comparison_so_that_a_reload_changes_nothing(
+    project: Project, round: Round, raters: list[User]
+) -> None:
+    assert claimed(raters[0], project).pk == claimed(raters[0], project).pk
+
+
+def test_a_claim_leases_for_the_minutes_of_the_project(project: Project, round: Round, raters: list[User]) -> None:
+    before = timezone.now()
+
+    lease = claimed(raters[0], project).leased_until
+
+    assert timedelta(minutes=19) < lease - before < timedelta(minutes=21)
+
+
+def test_a_comparison_is_never_held_by_more_people_than_it_wants(
+    project: Project, round: Round, raters: list[User]
+) -> None:
+    Comparison.objects.exclude(pk=round.comparisons.order_by("pk")[0].pk).delete()
+
+    claims = [assignment_claim(rater=rater, project=project) for rater in raters]
+
+    assert [claim is not None for claim in claims] == [True, True, False]
+
+
+def test_a_skipped_comparison_goes_to_others_and_does_not_come_back(
+    project: Project, round: Round, raters: list[User]
+) -> None:
+    first = claimed(raters[0], project)
+
+    assignment_skip(assignment=first)
+
+    assert claimed(raters[0], project).comparison_id != first.comparison_id
+    assert first.comparison_id in {claimed(rater, project).comparison_id for rater in raters[1:]}
+
+
+def test_skipping_twice_is_harmless_and_skipping_an_answer_is_refused(
+    project: Project, round: Round, raters: list[User]
+) -> None:
+    skipped = claimed(raters[0], project)
+    assignment_skip(assignment=skipped)
+    assignment_skip(assignment=skipped)
+    answered = claimed(raters[0], project)
+    judgment_submit(assignment=answered, answer="a", key=key(1))
+
+    with pytest.raises(StateNotAllowed):
+        assignment_skip(assignment=answered)
+
+
+def test_a_lapsed_lease_frees_its_slot_and_may_return_to_the_same_rater_with_the_same_sides(
+    project: Project, round: Round, raters: list[User]
+) -> None:
+    held = claimed(raters[0], project)
+
+    swept = assignments_sweep(now=timezone.now() + timedelta(hours=1))
+
+    assert swept == 1
+    assert Comparison.objects.get(pk=held.comparison_id).held == 0
+    again = claimed(raters[0], project)
+    assert (again.pk, again.first_on_left) == (held.pk, held.first_on_left)
+
+
+def test_two_raters_of_one_comparison_see_opposite_sides(project: Project, round: Round, raters: list[User]) -> None:
+    Comparison.objects.exclude(pk=round.comparisons.order_by("pk")[0].pk).delete()
+
+    sides = [claimed(rater, project).first_on_left for rater in raters[:2]]
+
+    assert sorted(sides) == [False, True]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_raters_at_once_never_get_more_than_the_wanted_slots_and_leave_none_free(
+    project: Project, round: Round
+) -> None:
+    """Twelve threads claim ten slots: exactly ten leases, each comparison exactly full."""
+    keep = list(round.comparisons.order_by("pk")[:5].values_list("pk", flat=True))
+    Comparison.objects.exclude(pk__in=keep).delete()
+    people = [User.objects.create_user(f"crowd-{number}") for number in range(12)]
+
+    def claim(person: User) -> bool:
+        try:
+            return assignment_claim(rater=person, project=project) is not None
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(12) as pool:
+        won = list(pool.map(claim, people))
+
+    assert won.count(True) == 10
+    assert set(Comparison.objects.values_list("held", flat=True)) == {2}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_rater_in_many_tabs_holds_one_comparison(project: Project, round: Round, raters: list[User]) -> None:
+    def claim(_: int) -> int:
+        try:
+            return claimed(raters[0], project).pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        assignments = set(pool.map(claim, range(6)))
+
+    assert len(assignments) == 1
+    assert Assignment.objects.filter(state=AssignmentState.HELD).count() == 1

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from annotator.domain.lifecycles import AssignmentState, RoundState
+from annotator.domain.verdicts import Outcome
+from annotator.exceptions import (
+    AssignmentLapsed,
+    InputInvalid,
+    JudgmentClosed,
+    RoundNotCollecting,
+    StateNotAllowed,
+    constraint_of,
+)
+from annotator.models import Assignment, Comparison, Judgment, Project, Round, User
+from annotator.services.assignments import assignment_claim, assignment_skip, assignments_sweep
+from annotator.services.judgments import judgment_submit
+from tests.keys import key
+
+
+@pytest.fixture
+def held(project: Project, round: Round, raters: list[User]) -> Assignment:
+    assignment = assignment_claim(rater=raters[0], project=project)
+    assert assignment is not None
+    return assignment
+
+
+def test_a_judgment_names_the_response_that_was_preferred_whatever_side_it_was_shown_on(held: Assignment) -> None:
+    judgment = judgment_submit(assignment=held, answer="a", key=key(1), seconds=3.5)
+
+    assert judgment.preferred == held.left
+    assert judgment.value == (-1.0 if held.first_on_left else 1.0)
+    assert Comparison.objects.get(pk=held.comparison_id).answered == 1
+
+
+@pytest.mark.parametrize(("answer", "outcome"), [("tie", Outcome.TIE), ("both_bad", Outcome.BOTH_BAD)])
+def test_tie_and_both_bad_stay_distinct_and_prefer_nobody(held: Assignment, answer: str, outcome: Outcome) -> None:
+    judgment = judgment_submit(assignment=held, answer=answer, key=key(1))
+
+    assert (judgment.outcome, judgment.preferred) == (outcome, None)
+
+
+def test_the_same_key_again_returns_the_stored_judgment(held: Assignment) -> None:
+    first = judgment_submit(assignment=held, answer="a", key=key(1))
+
+    again = judgment_submit(assignment=held, answer="b", key=key(1))
+
+    assert (again.pk, again.answer) == (first.pk, "a")
+    assert Judgment.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_form_sent_many_times_at_once_is_stored_once(held: Assignment) -> None:
+    def send(_: int) -> int:
+        try:
+            return judgment_submit(assignment=held, answer="a", key=key(1)).pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        stored = set(pool.map(send, range(6)))
+
+    assert len(stored) == Judgment.objects.count() == 1
+
+
+def test_a_correction_supersedes_and_the_history_stays(held: Assignment) -> None:
+    first = judgment_submit(assignment=held, answer="a", key=key(1))
+
+    second = judgment_submit(assignment=held, answer="tie", key=key(2))
+
+    assert second.supersedes == first
+    assert list(Judgment.objects.current()) == [second]
+    assert Comparison.objects.get(pk=held.comparison_id).answered == 1
+
+
+def test_a_correction_after_the_freeze_is_refused(held: Assignment) -> None:
+    judgment_submit(assignment=held, answer="a", key=key(1))
+    Round.objects.update(state=RoundState.FROZEN)
+
+    with pytest.raises(JudgmentClosed):
+        judgment_submit(assignment=held, answer="b", key=key(2))
+
+
+def test_an_answer_that_was_begun_before_the_freeze_is_kept(held: Assignment) -> None:
+    Round.objects.update(state=RoundState.FROZEN)
+
+    judgment_submit(assignment=held, answer="a", key=key(1))
+
+    assert Judgment.objects.count() == 1
+
+
+def test_an_abandoned_round_takes_no_judgments(held: Assignment) -> None:
+    Round.objects.update(state=RoundState.ABANDONED)
+
+    with pytest.raises(RoundNotCollecting):
+        judgment_submit(assignment=held, answer="a", key=key(1))
+
+
+def test_a_lapsed_lease_is_taken_up_again_while_its_slot_is_free(held: Assignment) -> None:
+    assignments_sweep(now=timezone.now() + timedelta(hours=1))
+
+    judgment_submit(assignment=held, answer="a", key=key(1))
+
+    held.refresh_from_db()
+    assert held.state == AssignmentState.ANSWERED
+
+
+def test_a_lapsed_lease_whose_slot_is_taken_is_refused_and_nothing_is_stored(
+    held: Assignment, project: Project, raters: list[User]
+) -> None:
+    Comparison.objects.exclude(pk=held.comparison_id).delete()
+    assignments_sweep(now=timezone.now() + timedelta(hours=1))
+    for rater in raters[1:]:
+        assert assignment_claim(rater=rater, project=project)
+
+    with transaction.atomic(), pytest.raises(AssignmentLapsed):
+        judgment_submit(assignment=held, answer="a", key=key(1))
+
+    assert Judgment.objects.count() == 0
+
+
+def test_a_skipped_comparison_cannot_be_judged(held: Assignment) -> None:
+    assignment_skip(assignment=held)
+
+    with pytest.raises(StateNotAllowed):
+        judgment_submit(assignment=held, answer="a", key=key(1))
+
+
+def test_an_answer_that_the_protocol_does_not_offer_is_refused_with_its_name(held: Assignment) -> None:
+    with pytest.raises(InputInvalid, match="banana"):
+        judgment_submit(assignment=held, answer="banana", key=key(1))
+
+
+def test_a_key_of_another_comparison_is_refused(held: Assignment, project: Project, raters: list[User]) -> None:
+    judgment_submit(assignment=held, answer="a", key=key(1))
+    other = assignment_claim(rater=raters[1], project=project)
+    assert other is not None
+
+    with pytest.raises(InputInvalid):
+        judgment_submit(assignment=other, answer="a", key=key(1))
+
+
+def violated(error: pytest.ExceptionInfo[IntegrityError]) -> str:
+    return constraint_of(error.value)
+
+
+def test_the_database_refuses_to_change_or_delete_a_judgment(held: Assignment) -> None:
+    judgment_submit(assignment=held, answer="a", key=key(1))
+
+    for statement in (
+        lambda: Judgment.objects.update(answer="b"),
+        lambda: Judgment.objects.all()._raw_delete("default"),
+    ):
+        with pytest.raises(IntegrityError) as error, transaction.atomic():
+            statement()
+        assert violated(error) == "judgment_is_append_only"
+
+
+def test_the_database_refuses_a_judgment_from_a_lease_that_was_not_answered(held: Assignment) -> None:
+    with pytest.raises(IntegrityError) as error, transaction.atomic():
+        Judgment.objects.create(assignment=held, outcome=Outcome.TIE, value=0, preset="five_point", answer="tie")
+
+    assert violated(error) == "judgment_has_answered_assignment"
+
+
+def test_the_database_refuses_a_preferred_response_on_the_wrong_side(held: Assignment) -> None:
+    Assignment.objects.update(state=AssignmentState.ANSWERED)
+
+    with pytest.raises(IntegrityError) as error, transaction.atomic():
+        Judgment.objects.create(
+            assignment=held,
+            outcome=Outcome.PREFER,
+            value=-1,
+            preferred=held.comparison.second,
+            preset="five_point",
+            answer="a",
+        )
+
+    assert violated(error) == "judgment_prefers_the_side_of_its_value"
+
+
+def test_the_database_refuses_one_lease_too_many(held: Assignment) -> None:
+    people = [User.objects.create_user(f"extra-{number}") for number in range(2)]
+
+    with pytest.raises(IntegrityError) as error, transaction.atomic():
+        for person in people:
+            Assignment.objects.create(
+                comparison=held.comparison, rater=person, first_on_left=True, leased_until=timezone.now()
+            )
+
+    assert violated(error) == "comparison_slots_within_wanted"
