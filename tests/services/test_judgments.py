@@ -185,12 +185,17 @@ def test_the_database_refuses_a_preferred_response_on_the_wrong_side(held: Assig
 
 
 def test_the_database_refuses_one_lease_too_many(held: Assignment) -> None:
-    people = [User.objects.create_user(f"extra-{number}") for number in range(2)]
+    extra = [
+        Assignment(
+            comparison=held.comparison,
+            rater=User.objects.create_user(f"extra-{number}"),
+            first_on_left=True,
+            leased_until=timezone.now(),
+        )
+        for number in range(2)
+    ]
 
     with pytest.raises(IntegrityError) as error, transaction.atomic():
-        for person in people:
-            Assignment.objects.create(
-                comparison=held.comparison, rater=person, first_on_left=True, leased_until=timezone.now()
-            )
+        Assignment.objects.bulk_create(extra)
 
     assert violated(error) == "comparison_slots_within_wanted"
