@@ -1,0 +1,142 @@
+"""Gates: who asks, and for what. A row comes back, or NotFound or Forbidden.
+
+Two steps. `member`, `reader` and `owner` say who asks: an outsider learns
+nothing (NotFound), a member with a smaller role is told so (Forbidden). The
+`…_of` gates then find a row inside that project, so that a number from another
+project never opens anything.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Model, QuerySet
+
+from annotator.exceptions import Forbidden, NotFound
+from annotator.models import (
+    Assignment,
+    Checkpoint,
+    Invitation,
+    Member,
+    Project,
+    Prompt,
+    Role,
+    Round,
+    Run,
+    Snapshot,
+    User,
+)
+
+Row = TypeVar("Row", bound=Model)
+
+# --- who asks ----------------------------------------------------------------
+
+
+def member(user: User, slug: str) -> Member:
+    """Anybody in the project: may judge."""
+    found = Member.objects.select_related("project", "user").filter(user=user, project__slug=slug).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def reader(user: User, slug: str) -> Member:
+    """Owners and reviewers: may see who wrote what."""
+    found = member(user, slug)
+    if found.role == Role.RATER:
+        raise Forbidden("Raters do not see these pages, so that their judgments stay blind.")
+    return found
+
+
+def owner(user: User, slug: str) -> Member:
+    """Owners: may change things."""
+    found = member(user, slug)
+    if found.role != Role.OWNER:
+        raise Forbidden
+    return found
+
+
+def projects_readable(user: User | AnonymousUser) -> QuerySet[Project]:
+    """The projects in which the user is an owner or a reviewer."""
+    roles = [Role.OWNER, Role.REVIEWER]
+    mine = Member.objects.filter(user_id=user.pk, role__in=roles)
+    return Project.objects.filter(pk__in=mine.values("project")).order_by("slug")
+
+
+def project_maker(user: User) -> User:
+    """Who may start a project."""
+    if not user.is_staff:
+        raise Forbidden("Only people marked as staff may start a project. Ask the operator of this server.")
+    return user
+
+
+# --- for what ----------------------------------------------------------------
+
+
+def assignment_of(member: Member, assignment_id: int) -> Assignment:
+    """The member's own assignment: nobody sees another rater's, whatever their role."""
+    rows = Assignment.objects.select_related(
+        "comparison__prompt", "comparison__first", "comparison__second", "comparison__round", "rater"
+    )
+    return _only(
+        rows.filter(pk=assignment_id, rater=member.user_id, comparison__round__project=member.project_id),
+        "There is no such comparison among yours.",
+    )
+
+
+def member_of(member: Member, member_id: int) -> Member:
+    rows = Member.objects.select_related("user", "project")
+    return _only(rows.filter(pk=member_id, project=member.project_id), "There is no such member in this project.")
+
+
+def invitation_of(member: Member, invitation_id: int) -> Invitation:
+    return _only(
+        Invitation.objects.filter(pk=invitation_id, project=member.project_id),
+        "There is no such invitation in this project.",
+    )
+
+
+def invitation_with(token_sha256: str) -> Invitation:
+    """The invitation whose token has this digest: whoever holds the link may look at it."""
+    rows = Invitation.objects.select_related("project", "created_by")
+    return _only(rows.filter(token_sha256=token_sha256), "There is no such invitation. Ask for a new link.")
+
+
+def prompt_of(member: Member, prompt_id: int) -> Prompt:
+    return _only(
+        Prompt.objects.filter(pk=prompt_id, project=member.project_id), "There is no such prompt in this project."
+    )
+
+
+def round_of(member: Member, number: int) -> Round:
+    rows = Round.objects.select_related("project", "parent", "launched_by")
+    return _only(
+        rows.filter(number=number, project=member.project_id), f"There is no round {number} in this project."
+    )
+
+
+def run_of(member: Member, run_id: int) -> Run:
+    rows = Run.objects.select_related("project", "round")
+    return _only(rows.filter(pk=run_id, project=member.project_id), f"There is no run {run_id} in this project.")
+
+
+def checkpoint_of(member: Member, checkpoint_id: int) -> Checkpoint:
+    rows = Checkpoint.objects.select_related("project", "parent", "snapshot__round", "run__round")
+    return _only(
+        rows.filter(pk=checkpoint_id, project=member.project_id), "There is no such checkpoint in this project."
+    )
+
+
+def snapshot_of(member: Member, version: int) -> Snapshot:
+    rows = Snapshot.objects.select_related("project", "round")
+    return _only(
+        rows.filter(version=version, project=member.project_id), f"There is no snapshot {version} in this project."
+    )
+
+
+def _only(rows: QuerySet[Row], otherwise: str) -> Row:
+    found = rows.first()
+    if found is None:
+        raise NotFound(otherwise)
+    return found
