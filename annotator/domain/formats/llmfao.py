@@ -74,6 +74,7 @@ class LlmfaoReader:
         judged: set[str] = set()
         without_votes = 0
         for line in self.files.comparisons:
+            own: list[Vote] = []
             try:
                 row = object_of(line)
                 own = votes.pop(_id_of(row, "id"), [])
@@ -84,8 +85,10 @@ class LlmfaoReader:
                 judged.add(_id_of(row, "prompt"))
             except Malformed as error:
                 yield error.at(line)
-                for vote in own if error.field != "id" else []:
-                    yield BadLine(vote.file, vote.line, "id", f"its comparison, line {line.number} of {line.file}, is bad")
+                for vote in own:
+                    yield BadLine(
+                        vote.file, vote.line, "id", f"its comparison, line {line.number} of {line.file}, is bad"
+                    )
         for orphans in votes.values():
             for vote in orphans:
                 yield BadLine(vote.file, vote.line, "id", "no comparison has this id")
@@ -128,7 +131,9 @@ def _votes_by_comparison(lines: Iterable[Line], votes: Votes) -> Iterator[BadLin
             row = dict(zip(header, cells, strict=True))
             of_comparison = votes.setdefault(_id_of(row, "id"), [])
             if count >= MAX_VOTES or len(of_comparison) >= MAX_VOTES_OF_COMPARISON:
-                raise Malformed("line", f"more than {MAX_VOTES:,} votes, or {MAX_VOTES_OF_COMPARISON:,} on one comparison")
+                raise Malformed(
+                    "line", f"more than {MAX_VOTES:,} votes, or {MAX_VOTES_OF_COMPARISON:,} on one comparison"
+                )
             of_comparison.append(_vote_of(line, row))
             count += 1
         except Malformed as error:

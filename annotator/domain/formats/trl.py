@@ -83,6 +83,8 @@ def _messages_of(value: list[object], field: str) -> list[Message]:
         if not isinstance(message, dict):
             raise Malformed(field, f"turn {number} is not an object with role and content")
         if (role := message.get("role")) not in ROLES:
-            raise Malformed(field, f"turn {number} has the role {str(role)[:40]!r}; it must be one of {', '.join(ROLES)}")
+            raise Malformed(
+                field, f"turn {number} has the role {str(role)[:40]!r}; it must be one of {', '.join(ROLES)}"
+            )
         messages.append({"role": role, "content": checked_text(message.get("content"), f"{field}.content")})
     return messages
