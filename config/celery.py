@@ -6,10 +6,15 @@ Each call names its queue (`default`, `generate` or `train`); a misspelt queue i
 """
 
 import os
+import warnings
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+# Celery warns root about pickled messages; ours are JSON, and nothing else is accepted.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("tiebreak")
 app.config_from_object("django.conf:settings", namespace="CELERY")

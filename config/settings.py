@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.log import CallbackFilter
 from kombu.entity import Queue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -347,8 +348,10 @@ MEDIA_ROOT = HOME / "media"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    # A probe that finds us not ready is news for who asked, not for the log, several times a second.
+    "filters": {"no_probes": {"()": CallbackFilter, "callback": lambda record: "/readyz" not in record.getMessage()}},
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_probes"]}},
     "root": {
         "handlers": ["console"],
         "level": choice("TIEBREAK_LOG_LEVEL", "WARNING", ("DEBUG", "INFO", "WARNING", "ERROR")),

@@ -25,6 +25,7 @@ os.environ |= {
     "DJANGO_ALLOW_ASYNC_UNSAFE": "1",  # Playwright's synchronous API runs a loop in the test's own thread
     "HF_HUB_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
+    "OMP_NUM_THREADS": "1",  # tiny models; with several workers, more threads only wait for each other
 }
 
 import django  # noqa: E402  the environment above must come first

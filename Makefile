@@ -1,0 +1,52 @@
+# Tiebreak's few commands; the same on a laptop and in continuous integration.
+# PYTHON=… chooses the interpreter for the virtual environment; everything after runs inside it.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+ARGS ?=
+
+.PHONY: help setup setup-dev up logins test lint format types check starter browser clean
+.DEFAULT_GOAL := help
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## make .venv and install what Tiebreak runs on
+	@PYTHON="$(PYTHON)" sh deploy/setup.sh requirements.txt
+
+setup-dev:
+	@PYTHON="$(PYTHON)" sh deploy/setup.sh requirements-dev.txt
+
+up: setup ## start everything here; Ctrl-C stops it, the next start goes on (TIEBREAK_PORT, TIEBREAK_HOME)
+	@$(RUN) -m deploy.up
+
+logins: setup ## print the log-ins that the first start drew
+	@$(RUN) -m deploy.logins
+
+test: setup-dev browser ## run every test (ARGS="-k words" for some)
+	$(RUN) -m pytest -n logical --maxprocesses 4 --dist worksteal $(ARGS)
+
+browser: setup-dev
+	@sh deploy/chromium.sh
+
+lint: setup-dev ## look for mistakes and for another layout than ours
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m djlint --quiet --lint templates
+
+format: setup-dev ## put the layout right
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+types: setup-dev ## check types, strictly
+	$(RUN) -m mypy
+
+check: lint types test ## everything a change must pass
+
+starter: setup ## build the starter policy again, from its seed
+	$(RUN) -m training.starter build --out training/starter/model
+
+clean: ## remove what was made here, but never data (var/)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results
+	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
