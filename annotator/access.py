@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model, QuerySet
 
 from annotator.exceptions import Forbidden, NotFound
@@ -57,10 +56,10 @@ def owner(user: User, slug: str) -> Member:
     return found
 
 
-def projects_readable(user: User | AnonymousUser) -> QuerySet[Project]:
+def projects_readable(user: User) -> QuerySet[Project]:
     """The projects in which the user is an owner or a reviewer."""
     roles = [Role.OWNER, Role.REVIEWER]
-    mine = Member.objects.filter(user_id=user.pk, role__in=roles)
+    mine = Member.objects.filter(user=user, role__in=roles)
     return Project.objects.filter(pk__in=mine.values("project")).order_by("slug")
 
 

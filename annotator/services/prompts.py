@@ -17,11 +17,9 @@ ROLES = ("system", "user", "assistant")
 MAX_PROMPT_CHARACTERS = 100_000
 BATCH = 500
 
-Conversation = Sequence[Mapping[str, str]]
-
 
 @transaction.atomic
-def prompts_add(*, project: Project, conversations: Iterable[Conversation], source: str = "") -> tuple[int, int]:
+def prompts_add(*, project: Project, conversations: Iterable[object], source: str = "") -> tuple[int, int]:
     """Add prompts; return how many were new and how many the project knew already.
 
     All or nothing: raises InputInvalid naming the first conversation that is
@@ -30,8 +28,7 @@ def prompts_add(*, project: Project, conversations: Iterable[Conversation], sour
     rows: dict[str, Prompt] = {}
     known = 0
     for number, conversation in enumerate(conversations, start=1):
-        _check(number, conversation)
-        messages = [{"role": turn["role"], "content": turn["content"]} for turn in conversation]
+        messages = _messages(number, conversation)
         sha256 = content_sha256(messages)
         known += sha256 in rows
         rows[sha256] = Prompt(
@@ -74,18 +71,22 @@ def text_sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _check(number: int, conversation: Conversation) -> None:
+def _messages(number: int, conversation: object) -> list[dict[str, str]]:
+    """The turns of something that should be a conversation."""
     where = f"Prompt {number}"
     if not isinstance(conversation, Sequence) or isinstance(conversation, str) or not conversation:
         raise InputInvalid(f"{where} is not a list of turns.")
+    messages = []
     for turn in conversation:
         if not isinstance(turn, Mapping) or turn.get("role") not in ROLES or not isinstance(turn.get("content"), str):
             raise InputInvalid(f"{where}: every turn needs a “role” (system, user or assistant) and a “content” text.")
         if "\x00" in turn["content"]:
             raise InputInvalid(f"{where} contains a NUL character, which cannot be stored.")
-    if conversation[-1]["role"] != "user":
-        raise InputInvalid(f"{where} ends with {conversation[-1]['role']}; the last turn must be the user's.")
-    if not conversation[-1]["content"].strip():
+        messages.append({"role": turn["role"], "content": turn["content"]})
+    if messages[-1]["role"] != "user":
+        raise InputInvalid(f"{where} ends with {messages[-1]['role']}; the last turn must be the user's.")
+    if not messages[-1]["content"].strip():
         raise InputInvalid(f"{where}: the last turn is empty.")
-    if sum(len(turn["content"]) for turn in conversation) > MAX_PROMPT_CHARACTERS:
+    if sum(len(turn["content"]) for turn in messages) > MAX_PROMPT_CHARACTERS:
         raise InputInvalid(f"{where} is longer than {MAX_PROMPT_CHARACTERS:,} characters.")
+    return messages

@@ -30,6 +30,9 @@ from training.contract import (
 
 TRL_PREFERENCES = "preferences.jsonl"
 
+# comparison id, outcome, value, guideline version
+Row = tuple[int, str, float | None, int | None]
+
 
 @transaction.atomic
 def snapshot_freeze(*, round: Round) -> Snapshot:
@@ -105,8 +108,8 @@ def _records(round: Round, counts: Counter[str], guidelines: set[int]) -> Iterat
             )
 
 
-def _chunks(groups: Iterator[tuple[int, Iterator[tuple]]], size: int = 500) -> Iterator[dict[int, list[tuple]]]:
-    chunk: dict[int, list[tuple]] = {}
+def _chunks(groups: Iterator[tuple[int, Iterator[Row]]], size: int = 500) -> Iterator[dict[int, list[Row]]]:
+    chunk: dict[int, list[Row]] = {}
     for comparison_id, rows in groups:
         chunk[comparison_id] = list(rows)
         if len(chunk) == size:
