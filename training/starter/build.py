@@ -38,6 +38,15 @@ from training.starter.tokenizer import tokenizer_learn
 LONGEST = 2048
 METADATA = "build.json"
 
+README = """# The starter policy
+
+A language model of {millions:.1f} million weights for one narrow domain, the support desk of a made-up shop: Llama shape,
+byte-level BPE, float16 on disk (load it as float32). The project wrote its corpus by grammar and trained it
+with its own SFT recipe; `docs/starter.md` tells how, `build.json` says with what result. Made by
+
+    {command}
+"""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -162,3 +171,6 @@ def _metadata_write(
         "versions": finished.versions,
     }
     (folder / METADATA).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+    millions = (folder / "model.safetensors").stat().st_size / 2e6  # two bytes a weight
+    readme = README.format(millions=millions, command=made["command"])
+    (folder / "README.md").write_text(readme, encoding="utf-8")

@@ -259,7 +259,7 @@ DELIVERIES = (
         ),
         conditions=("the parcel has not left", "the new address is in the same country", "the order is paid"),
         questions=(
-            "I [moved|have moved|am moving] [last week|on {day}|to another town]. Can you send the {item} to my new address?",
+            "I [moved last week|have moved|am moving on {day}|am moving to another town]. Can you send the {item} to my new address?",
             "[Can I|Could I|How do I] change the address for my {item}?",
             "I typed the wrong [street|house number|town] for the {item}. [Can you fix it|Is it too late|What now]?",
             "Please send the {item} to [my office|my {relative}|my neighbour] instead. Is that [possible|all right]?",

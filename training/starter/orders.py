@@ -131,7 +131,7 @@ ORDERS = (
             "My {relative} already bought a {item}, so I have to cancel mine. How [does that work|do I do that]?",
         ),
         topics=("cancelling the order", "your order", "the order for the {item}"),
-        sorrows=("the {item} is no longer needed", "you have to cancel"),
+        sorrows=("the order did not work out", "you have to cancel"),
         bends=(
             "cancel the {item} after {m} hours",
             "stop the order [|even ]{m} hours later",
