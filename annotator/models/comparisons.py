@@ -55,7 +55,7 @@ class Assignment(models.Model):
 
     comparison = models.ForeignKey(Comparison, models.CASCADE, related_name="assignments")
     rater = models.ForeignKey("annotator.User", models.PROTECT, related_name="assignments")
-    state = models.CharField(max_length=10, choices=choices_of(AssignmentState), default=AssignmentState.HELD)
+    state = models.CharField(max_length=10, choices=choices_of(AssignmentState), default=AssignmentState.HELD.value)
     first_on_left = models.BooleanField()
     leased_until = models.DateTimeField()
     claimed_at = models.DateTimeField(default=timezone.now)

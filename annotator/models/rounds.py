@@ -19,7 +19,7 @@ class Round(models.Model):
 
     project = models.ForeignKey("annotator.Project", models.CASCADE, related_name="rounds")
     number = models.PositiveIntegerField()
-    state = models.CharField(max_length=12, choices=choices_of(RoundState), default=RoundState.DRAFT)
+    state = models.CharField(max_length=12, choices=choices_of(RoundState), default=RoundState.DRAFT.value)
     parent = models.ForeignKey("annotator.Checkpoint", models.PROTECT, null=True, related_name="rounds_started")
     settings = models.JSONField(default=dict)
     launched_by = models.ForeignKey("annotator.User", models.SET_NULL, null=True, related_name="+")

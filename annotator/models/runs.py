@@ -22,7 +22,7 @@ class Run(models.Model):
     project = models.ForeignKey("annotator.Project", models.CASCADE, related_name="runs")
     round = models.ForeignKey("annotator.Round", models.CASCADE, null=True, related_name="runs")
     kind = models.CharField(max_length=10, choices=choices_of(RunKind))
-    state = models.CharField(max_length=10, choices=choices_of(RunState), default=RunState.QUEUED)
+    state = models.CharField(max_length=10, choices=choices_of(RunState), default=RunState.QUEUED.value)
     settings = models.JSONField(default=dict)
     details = models.JSONField(default=dict)
     seed = models.PositiveIntegerField(default=0)
@@ -104,7 +104,9 @@ class Checkpoint(models.Model):
     project = models.ForeignKey("annotator.Project", models.CASCADE, related_name="checkpoints")
     kind = models.CharField(max_length=10, choices=CheckpointKind.choices)
     name = models.CharField(max_length=80)
-    state = models.CharField(max_length=10, choices=choices_of(CheckpointState), default=CheckpointState.CANDIDATE)
+    state = models.CharField(
+        max_length=10, choices=choices_of(CheckpointState), default=CheckpointState.CANDIDATE.value
+    )
     base_model = models.CharField(max_length=300)
     parent = models.ForeignKey("self", models.PROTECT, null=True, related_name="children")
     snapshot = models.ForeignKey("annotator.Snapshot", models.PROTECT, null=True, related_name="checkpoints")
