@@ -1,0 +1,1 @@
+"""Measurements: commands that print the figures which the docs state."""
