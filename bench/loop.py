@@ -48,7 +48,8 @@ class Turn:
         reward, total = self.report["reward"], self.report["seconds"]["total"]
         return (
             f"| {self.rule} | {self.round} | {self.report['judgments']} "
-            f"| {self.share_before:.0%} | {self.share_after:.0%} | {self.n} | {reward['accuracy']:.2f} [{reward['low']:.2f}, {reward['high']:.2f}] n={reward['n']} "
+            f"| {self.share_before:.0%} | {self.share_after:.0%} | {self.n} "
+            f"| {reward['accuracy']:.2f} [{reward['low']:.2f}, {reward['high']:.2f}] n={reward['n']} "
             f"| {self.report['win_rate']:.2f} | {self.report['kl']:.1f} | {self.report['length_ratio']:.2f} "
             f"| {total:.0f} |"
         )
