@@ -86,6 +86,12 @@ class SftSettings(OptimSettings):
 class RewardSettings(OptimSettings):
     """Bradley–Terry reward model: the backbone with a scalar head."""
 
+    earlier_rounds: bool = Field(
+        True,
+        title="Earlier rounds",
+        description="Also learn from the judgments of earlier rounds. A judge gets better with every answer it has seen.",
+    )
+
 
 class DpoSettings(OptimSettings):
     """Direct preference optimisation against the parent checkpoint."""
@@ -93,6 +99,12 @@ class DpoSettings(OptimSettings):
     beta: float = Field(
         0.1, gt=0, le=10, title="Beta",
         description="Strength of the leash to the parent. Smaller lets the policy move further from it.",
+    )
+    earlier_rounds: bool = Field(
+        False,
+        title="Earlier rounds",
+        description="Also learn from the judgments of earlier rounds. They are about answers that the policy no longer "
+        "writes, so they teach less and cost as much.",
     )
     loss: Literal["sigmoid"] = Field("sigmoid", title="Loss", description="The DPO loss of Rafailov et al. (2023).")
 
