@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +72,8 @@ def checkpoint_save(
         (folder / "README.md").unlink(missing_ok=True)  # peft's model card is an unfilled form
         if reward_head is not None:
             save_file(reward_head, str(folder / REWARD_HEAD))
+        for file in folder.rglob("*"):
+            file.chmod(0o644 if file.is_file() else 0o755)  # safetensors writes for its own account only
         (folder / REPORT).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
         manifest = CheckpointManifest(
             kind=kind,
@@ -93,7 +96,7 @@ def request_digest(request: Request, *parts: str) -> str:
     return hashlib.sha256(json.dumps([asked, *parts], sort_keys=True).encode()).hexdigest()
 
 
-def file_replace(path: Path, write: Any) -> None:
+def file_replace(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write(temporary path)` make a file, then put it at `path` in one rename, safely on disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".partial-{path.name}")
@@ -142,6 +145,31 @@ class StateKeeper:
             torch.cuda.set_rng_state_all(state["cuda_rng"])
         return int(state["step"])
 
+    def tensor_load(self, name: str) -> Tensor | None:
+        """A tensor that an earlier start of this very run computed."""
+        from safetensors import safe_open
+
+        path = self.work_dir / f"{name}.safetensors"
+        if not path.is_file():
+            return None
+        with safe_open(str(path), framework="pt") as file:
+            kept: Tensor = file.get_tensor(name)
+            return kept if file.metadata().get("digest") == self.digest else None
+
+    def tensor_save(self, name: str, tensor: Tensor) -> None:
+        from safetensors.torch import save_file
+
+        path = self.work_dir / f"{name}.safetensors"
+        file_replace(path, lambda partial: save_file({name: tensor}, str(partial), {"digest": self.digest}))
+
     def state_drop(self) -> None:
         """Forget the state once the checkpoint stands."""
         shutil.rmtree(self.work_dir, ignore_errors=True)
+
+
+def tensor_kept(keeper: StateKeeper, name: str, compute: Callable[[], Tensor]) -> Tensor:
+    """What `compute` gave at the first start of this run, kept for every later one."""
+    if (tensor := keeper.tensor_load(name)) is None:
+        tensor = compute()
+        keeper.tensor_save(name, tensor)
+    return tensor

@@ -206,6 +206,139 @@ def _turn_pieces(
     return pieces
 
 
+# --- preferences -------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """The comparisons of a snapshot in tokens, by split, and what was left out."""
+
+    train: list[PairTokens]
+    holdout: list[PairTokens]
+    notes: list[str]
+
+
+def preferences_read(snapshot_dir: Path, *, earlier_rounds: bool = True) -> list[PreferenceRecord]:
+    """The rows of a snapshot, without training rows of earlier rounds if so wished.
+
+    Held-out rows of all rounds stay: nobody trains on them, and more of them narrow the intervals.
+    Raises SnapshotInvalid naming a damaged file, or the bad line and field.
+    """
+    newest = snapshot_verify(snapshot_dir).round
+    return [
+        row
+        for row in rows_read(snapshot_dir / COMPARISONS, PreferenceRecord)
+        if earlier_rounds or row.round >= newest or row.split == "holdout"
+    ]
+
+
+def preferences_encoded(
+    tokenizer: PreTrainedTokenizerBase,
+    records: Sequence[PreferenceRecord],
+    *,
+    end_ids: frozenset[int],
+    end_id: int,
+    max_length: int,
+    vocabulary: int,
+) -> Preferences:
+    """The comparisons in tokens.
+
+    Stored ids of generated answers are used as they are; other answers are
+    tokenised together with their prompt. A row is left out, with its reason
+    counted, when an answer is empty, when the row is too long, or when the
+    prompt does not keep its tokens once the answer follows.
+    Raises SnapshotInvalid when stored ids are not in the vocabulary.
+    """
+    openings = conversation_texts(tokenizer, [record.prompt for record in records], answer_opened=True)
+    prompts = texts_encoded(tokenizer, openings)
+    encoded = _completions_encoded(tokenizer, records, prompts, end_ids, end_id, vocabulary)
+    kept: dict[str, list[PairTokens]] = {"train": [], "holdout": []}
+    reasons: Counter[str] = Counter()
+    retokenised = 0
+    for record, prompt_ids, (first, second) in zip(records, prompts, encoded, strict=True):
+        retokenised += first.is_foreign + second.is_foreign
+        if first.ids is None or second.ids is None:
+            reasons[MERGED] += 1
+            continue
+        pair = PairTokens(
+            comparison_id=record.comparison_id,
+            prompt_ids=prompt_ids,
+            first_ids=first.ids,
+            second_ids=second.ids,
+            prefer_first=record.prefer_first,
+            weight=record.weight,
+        )
+        if not _says_something(pair.first_ids, end_ids) or not _says_something(pair.second_ids, end_ids):
+            reasons[EMPTY] += 1
+        elif pair.length > max_length:
+            reasons[TOO_LONG.format(max_length=max_length)] += 1
+        else:
+            kept[record.split].append(pair)
+    notes = LeftOut(dict(reasons)).sentences("comparison")
+    if retokenised:
+        notes.append(f"{retokenised} answers carry token ids of another tokenizer; their text was tokenised instead.")
+    return Preferences(kept["train"], kept["holdout"], notes)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """An answer in tokens; None where the template or tokenizer breaks the boundary."""
+
+    ids: list[int] | None
+    is_foreign: bool = False
+
+
+def _completions_encoded(
+    tokenizer: PreTrainedTokenizerBase,
+    records: Sequence[PreferenceRecord],
+    prompts: Sequence[list[int]],
+    end_ids: frozenset[int],
+    end_id: int,
+    vocabulary: int,
+) -> list[tuple[_Answer, _Answer]]:
+    """(first, second) of every record, all texts encoded in one call."""
+    sides = [(row, side) for row in range(len(records)) for side in ("first", "second")]
+    verbatim: dict[tuple[int, str], _Answer] = {}
+    foreign: set[tuple[int, str]] = set()
+    for row, side in sides:
+        completion: Completion = getattr(records[row], side)
+        if not completion.token_ids:
+            continue
+        if max(completion.token_ids) >= vocabulary or min(completion.token_ids) < 0:
+            raise SnapshotInvalid(
+                f"{COMPARISONS}, line {row + 1}: {side}.token_ids: {max(completion.token_ids)} is not in the "
+                f"vocabulary of {vocabulary} tokens; this answer was written by another base model."
+            )
+        if answer_text(tokenizer, completion.token_ids) == completion.text.strip():
+            verbatim[row, side] = _Answer(list(completion.token_ids))
+        else:
+            foreign.add((row, side))
+    by_text = [key for key in sides if key not in verbatim]
+    conversations = [
+        [*records[row].prompt, Message(role="assistant", content=getattr(records[row], side).text)]
+        for row, side in by_text
+    ]
+    wholes = texts_encoded(tokenizer, conversation_texts(tokenizer, conversations, answer_opened=False))
+    for (row, side), whole in zip(by_text, wholes, strict=True):
+        prompt = prompts[row]
+        is_prefix = whole[: len(prompt)] == prompt
+        ids = answer_closed(whole[len(prompt) :], end_ids, end_id) if is_prefix else None
+        verbatim[row, side] = _Answer(ids, (row, side) in foreign)
+    return [(verbatim[row, "first"], verbatim[row, "second"]) for row in range(len(records))]
+
+
+def _says_something(ids: list[int], end_ids: frozenset[int]) -> bool:
+    return bool(ids) and ids[0] not in end_ids
+
+
+def pair_tokens(pair: PairTokens) -> tuple[Tokens, Tokens]:
+    """Both sides of a comparison as sequences of their own."""
+    first, second = (
+        tokens_counted([(pair.prompt_ids, False), (answer, True)]) for answer in (pair.first_ids, pair.second_ids)
+    )
+    return first, second
+
+
 # --- batches -----------------------------------------------------------------
 
 
@@ -295,6 +428,60 @@ def layout_padded(sequences: Sequence[Tokens]) -> Layout:
         ids_BT=torch.tensor(rows),
         position_BT=None,
         mask_BTT=None,
+        source_N=torch.tensor(sources),
+        target_N=torch.tensor(targets),
+        sequence_N=torch.tensor(owners),
+        last_S=torch.tensor(lasts),
+    )
+
+
+def layout_of_pairs(pairs: Sequence[PairTokens], *, shared_prompt: bool) -> Layout:
+    """Both completions of each comparison; sequence 2b is `first` of pair b and 2b + 1 is `second`."""
+    if shared_prompt:
+        return layout_shared(pairs)
+    return layout_padded([tokens for pair in pairs for tokens in pair_tokens(pair)])
+
+
+def layout_shared(pairs: Sequence[PairTokens]) -> Layout:
+    """One comparison per row: the prompt once, then both completions as segments behind it.
+
+        tokens     p0 p1 p2 | a0 a1 | b0 b1 b2
+        positions   0  1  2 |  3  4 |  3  4  5
+        a sees      p and a;    b sees p and b, never a
+
+    Both first tokens are predicted from the last place of the prompt (p2), so
+    nothing is computed twice. Equal to two rows of their own for every model
+    whose layers attend to all earlier places.
+    """
+    widths = [len(pair.prompt_ids) + len(pair.first_ids) + len(pair.second_ids) for pair in pairs]
+    width = max(widths)
+    ids_BT = torch.zeros(len(pairs), width, dtype=torch.long)
+    position_BT = torch.zeros(len(pairs), width, dtype=torch.long)
+    segment_BT = torch.full((len(pairs), width), -1)
+    sources, targets, owners, lasts = [], [], [], []
+    for row, pair in enumerate(pairs):
+        p, a, b = len(pair.prompt_ids), len(pair.first_ids), len(pair.second_ids)
+        start = row * width
+        ids_BT[row, : p + a + b] = torch.tensor(pair.prompt_ids + pair.first_ids + pair.second_ids)
+        position_BT[row, : p + a] = torch.arange(p + a)
+        position_BT[row, p + a : p + a + b] = torch.arange(p, p + b)
+        segment_BT[row, :p] = 0
+        segment_BT[row, p : p + a] = 1
+        segment_BT[row, p + a : p + a + b] = 2
+        sources += [start + p - 1, *range(start + p, start + p + a - 1)]
+        sources += [start + p - 1, *range(start + p + a, start + p + a + b - 1)]
+        targets += pair.first_ids + pair.second_ids
+        owners += [2 * row] * a + [2 * row + 1] * b
+        lasts += [start + p + a - 1, start + p + a + b - 1]
+    place_T = torch.arange(width)
+    is_earlier_TT = place_T[:, None] >= place_T[None, :]
+    query_BT1, key_B1T = segment_BT[:, :, None], segment_BT[:, None, :]
+    # Padding (-1) sees padding to its left, itself included, so that no row of the mask is empty.
+    mask_BTT = is_earlier_TT & ((query_BT1 == key_B1T) | (key_B1T == 0) & (query_BT1 > 0))
+    return Layout(
+        ids_BT=ids_BT,
+        position_BT=position_BT,
+        mask_BTT=mask_BTT,
         source_N=torch.tensor(sources),
         target_N=torch.tensor(targets),
         sequence_N=torch.tensor(owners),

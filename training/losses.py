@@ -59,7 +59,7 @@ class _FrozenHeadLogprobs(torch.autograd.Function):
             with torch.enable_grad():
                 leaf_CD = hidden_CD.detach().requires_grad_()
                 logprob_C = _selected_logprobs(leaf_CD, target_C, head)
-            (gradient_CD,) = torch.autograd.grad(logprob_C.sum(), leaf_CD)
+                (gradient_CD,) = torch.autograd.grad(logprob_C.sum(), leaf_CD)
             logprobs.append(logprob_C.detach())
             gradients.append(gradient_CD)
         ctx.save_for_backward(torch.cat(gradients))
@@ -79,13 +79,13 @@ def sequence_sums(value_N: Tensor, sequence_N: Tensor, sequences: int) -> Tensor
     return torch.zeros(sequences, dtype=value_N.dtype, device=value_N.device).index_add(0, sequence_N, value_N)
 
 
-def sft_loss(logprob_N: Tensor, total: float | None = None) -> Tensor:
+def sft_loss(logprob_S: Tensor, tokens: float) -> Tensor:
     """Mean negative log-likelihood per counted token, in nats.
 
-    total  tokens of the whole optimizer step when this is only a part of it
-           (micro-batches then add up to the mean over all); default N
+    logprob_S  summed log-probability of the counted tokens of each sequence
+    tokens     counted tokens of the whole optimizer step, so that micro-batches add up to the mean over all
     """
-    return -logprob_N.sum() / (len(logprob_N) if total is None else total)
+    return -logprob_S.sum() / tokens
 
 
 def pairwise_loss(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from training import data, losses
 from training.config import LoraSettings
-from training.contract import CheckpointManifest, PolicyRef, checkpoint_verify
-from training.data import Layout
+from training.contract import MANIFEST, PolicyRef, PreferenceRecord, checkpoint_verify, file_sha256
+from training.data import Layout, PairTokens
 from training.errors import CheckpointIncomplete, ModelUnusable
 
 STARTER = Path(__file__).parent / "starter" / "model"
@@ -93,10 +95,98 @@ class Policy:
             logits_NV: Tensor = self.causal_lm.get_output_embeddings()(hidden_ND)
         return _logits_shaped(logits_NV, self.causal_lm.config.get_text_config())
 
+    def logprobs(self, layout: Layout, sequences: int) -> Tensor:
+        """Summed log-probability of the counted tokens of each sequence, shape (S,), in nats."""
+        layout = layout.to(self.device)
+        logprob_N = losses.token_logprobs(
+            self.hidden(layout)[layout.source_N],
+            layout.target_N,
+            self.head,
+            head_is_frozen=self.head_is_frozen,
+            chunk=self.head_chunk,
+        )
+        return losses.sequence_sums(logprob_N, layout.sequence_N, sequences)
+
+    def preferences(self, records: Sequence[PreferenceRecord], max_length: int) -> data.Preferences:
+        """The comparisons in this model's tokens."""
+        return data.preferences_encoded(
+            self.tokenizer,
+            records,
+            end_ids=self.end_ids,
+            end_id=self.end_id,
+            max_length=max_length,
+            vocabulary=int(self.causal_lm.get_input_embeddings().weight.shape[0]),
+        )
+
     def autocast(self) -> torch.autocast:
         """bfloat16 arithmetic over float32 weights: only when all weights are trained on CUDA."""
         mixed = self.device.type == "cuda" and self.causal_lm.dtype == torch.float32 and torch.cuda.is_bf16_supported()
         return torch.autocast(self.device.type, torch.bfloat16, enabled=mixed)
+
+
+@dataclass
+class RewardModel:
+    """A scalar head on a policy's backbone.
+
+    weight_D  reward = weight . hidden state of an answer's last token, in float32
+    """
+
+    policy: Policy
+    weight_D: nn.Parameter
+
+    @classmethod
+    def fresh(cls, policy: Policy, seed: int) -> RewardModel:
+        """A small random head, so that the first gradient already reaches the backbone."""
+        width = policy.causal_lm.config.get_text_config().hidden_size
+        dice = torch.Generator().manual_seed(seed)
+        weight_D = torch.randn(width, generator=dice) / (width + 1) ** 0.5
+        return cls(policy, nn.Parameter(weight_D.to(policy.device)))
+
+    @property
+    def trained(self) -> dict[str, nn.Parameter]:
+        return {**self.policy.trained, "reward_head.weight": self.weight_D}
+
+    def rewards(self, layout: Layout) -> Tensor:
+        """Reward of each sequence, shape (S,)."""
+        layout = layout.to(self.policy.device)
+        hidden_SD = self.policy.hidden(layout)[layout.last_S]
+        return hidden_SD.float() @ self.weight_D
+
+    def head_tensors(self) -> dict[str, Tensor]:
+        return {"weight": self.weight_D.detach().cpu()}
+
+
+def reward_load(folder: Path, device: torch.device) -> RewardModel:
+    """A trained reward model, frozen. Raises CheckpointIncomplete when it is damaged or its head is missing."""
+    from safetensors.torch import load_file
+
+    manifest = checkpoint_verify(folder)
+    if manifest.kind != "reward" or not (folder / REWARD_HEAD).is_file():
+        raise CheckpointIncomplete(f"{folder} has no {REWARD_HEAD}; a reward model without its head would score noise.")
+    is_adapter = manifest.weights == "adapter"
+    ref = PolicyRef(
+        label="reward",
+        base_model=manifest.base_model if is_adapter else str(folder),
+        adapter=str(folder) if is_adapter else None,
+    )
+    weight_D = load_file(str(folder / REWARD_HEAD), device=str(device))["weight"]
+    return RewardModel(policy_load(ref, device, merge=True), nn.Parameter(weight_D, requires_grad=False))
+
+
+def pairs_share_prompt(policy: Policy, pairs: Sequence[PairTokens]) -> bool:
+    """Whether this model gives one row with a shared prompt the same log-probabilities as two rows.
+
+    Proven on two comparisons rather than looked up by name: windows, state-space
+    layers and position biases all break it, and new families appear monthly.
+    """
+    probe = sorted(pairs, key=lambda pair: pair.length)[-2:]
+    with torch.no_grad():
+        shared_S, apart_S = (
+            policy.logprobs(data.layout_of_pairs(probe, shared_prompt=shared), 2 * len(probe))
+            for shared in (True, False)
+        )
+    tolerance = 1e-4 if policy.causal_lm.dtype == torch.float32 and policy.device.type == "cpu" else 2e-2
+    return bool(torch.allclose(shared_S, apart_S, rtol=tolerance, atol=tolerance))
 
 
 def _logits_shaped(logits_NV: Tensor, config: Any) -> Tensor:
@@ -260,8 +350,6 @@ def _ends_of(tokenizer: PreTrainedTokenizerBase, causal_lm: PreTrainedModel) -> 
 
 def _adapter_of(ref: PolicyRef) -> tuple[str | None, Path | None]:
     """Digest and folder of the adapter. Raises CheckpointIncomplete or ModelUnusable."""
-    from training.contract import MANIFEST, file_sha256
-
     if ref.adapter is None:
         return None, None
     folder = Path(ref.adapter)

@@ -53,8 +53,8 @@ def train_sft(request: SftRequest, report: Callable[[AnyEvent], None]) -> RunRep
     counts = [sum(tokens.counted) for tokens in train]
 
     def loss_of(rows: Sequence[int], total: float) -> tuple[Tensor, loop.Tally]:
-        logprob_N = _logprobs(policy, [train[row] for row in rows])
-        return losses.sft_loss(logprob_N, total), {"tokens": (float(sum(lengths[row] for row in rows)), 0.0)}
+        logprob_S = policy.logprobs(data.layout_padded([train[row] for row in rows]), len(rows))
+        return losses.sft_loss(logprob_S, total), {}
 
     def evaluate() -> dict[str, float]:
         return {"eval/loss": _loss_on(policy, held, settings.micro_batch_size)} if held else {}
@@ -114,20 +114,10 @@ def _encoded(
     return kept
 
 
-def _logprobs(policy: Policy, rows: Sequence[data.Tokens]) -> Tensor:
-    """Log-probability of every counted token, shape (N,)."""
-    layout = data.layout_padded(rows).to(policy.device)
-    return losses.token_logprobs(
-        policy.hidden(layout)[layout.source_N],
-        layout.target_N,
-        policy.head,
-        head_is_frozen=policy.head_is_frozen,
-        chunk=policy.head_chunk,
-    )
-
-
 @torch.no_grad()
 def _loss_on(policy: Policy, rows: Sequence[data.Tokens], batch_size: int) -> float:
     batches = data.batches_in_order([len(tokens.ids) for tokens in rows], batch_size)
-    summed = sum(float(_logprobs(policy, [rows[row] for row in batch]).sum()) for batch in batches)
+    summed = sum(
+        float(policy.logprobs(data.layout_padded([rows[row] for row in batch]), len(batch)).sum()) for batch in batches
+    )
     return -summed / sum(sum(tokens.counted) for tokens in rows)
