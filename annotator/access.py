@@ -110,9 +110,7 @@ def prompt_of(member: Member, prompt_id: int) -> Prompt:
 
 def round_of(member: Member, number: int) -> Round:
     rows = Round.objects.select_related("project", "parent", "launched_by")
-    return _only(
-        rows.filter(number=number, project=member.project_id), f"There is no round {number} in this project."
-    )
+    return _only(rows.filter(number=number, project=member.project_id), f"There is no round {number} in this project.")
 
 
 def run_of(member: Member, run_id: int) -> Run:

@@ -1,0 +1,108 @@
+"""What people see of projects, their people and their guidelines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
+
+from annotator.domain.lifecycles import AssignmentState, CheckpointState, RoundState
+from annotator.models import (
+    Checkpoint,
+    CheckpointKind,
+    Guideline,
+    Invitation,
+    Judgment,
+    Member,
+    Project,
+    Round,
+    User,
+)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The project's front page: where the loop stands and what it needs next.
+
+    newest     the round that is open, or else the newest one that was not given up
+    turning    an earlier round that still trains or waits for the next one's answers
+    judgments  current judgments in the whole project
+    raters     people who judged in the last seven days
+    """
+
+    newest: Round | None
+    turning: Round | None
+    promoted: Checkpoint | None
+    judgments: int
+    raters: int
+    prompts: int
+    guideline: Guideline | None
+
+
+def project_overview(project: Project) -> Overview:
+    rounds = project.rounds.exclude(state=RoundState.ABANDONED).select_related("project", "parent")
+    newest, *older = [*rounds[:2]] or [None]
+    turning = next((r for r in older if r is not None and r.is_moving), None)
+    in_project = Q(assignment__comparison__round__project=project)
+    week_ago = timezone.now() - timedelta(days=7)
+    counts = (
+        Judgment.objects.current()
+        .filter(in_project)
+        .aggregate(
+            judgments=Count("id"),
+            raters=Count("assignment__rater", distinct=True, filter=Q(created_at__gte=week_ago)),
+        )
+    )
+    return Overview(
+        newest=newest,
+        turning=turning,
+        promoted=promoted_policy(project),
+        judgments=counts["judgments"],
+        raters=counts["raters"],
+        prompts=project.prompts.count(),
+        guideline=guideline_newest(project),
+    )
+
+
+def promoted_policy(project: Project) -> Checkpoint | None:
+    policies = project.checkpoints.filter(kind=CheckpointKind.POLICY, state=CheckpointState.PROMOTED)
+    return policies.select_related("run__round", "parent").first()
+
+
+def memberships_of(user: User) -> QuerySet[Member]:
+    """The user's projects by name, each with the state of its newest round."""
+    newest = Round.objects.filter(project=OuterRef("project")).exclude(state=RoundState.ABANDONED).order_by("-number")
+    return (
+        Member.objects.filter(user=user)
+        .select_related("project")
+        .annotate(round_number=Subquery(newest.values("number")[:1]), round_state=Subquery(newest.values("state")[:1]))
+        .order_by("project__name", "pk")
+    )
+
+
+def members_of(project: Project) -> QuerySet[Member]:
+    """The project's people with how much each has judged and when last."""
+    theirs = Q(user__assignments__comparison__round__project=project, user__assignments__state=AssignmentState.ANSWERED)
+    return (
+        project.members.select_related("user")
+        .annotate(
+            judged=Count("user__assignments", filter=theirs),
+            last_judged=Max("user__assignments__ended_at", filter=theirs),
+        )
+        .order_by("user__username")
+    )
+
+
+def invitations_open(project: Project) -> QuerySet[Invitation]:
+    return project.invitations.filter(accepted_at=None, expires_at__gt=timezone.now()).select_related("created_by")
+
+
+def guideline_newest(project: Project) -> Guideline | None:
+    return project.guidelines.first()
+
+
+def guidelines_of(project: Project) -> QuerySet[Guideline]:
+    """All versions, newest first."""
+    return project.guidelines.select_related("published_by")

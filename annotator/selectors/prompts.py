@@ -1,0 +1,63 @@
+"""Prompts, page by page, and what was answered to one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Q, QuerySet
+
+from annotator.models import Comparison, Project, Prompt, Response, Split
+
+PAGE = 40
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some prompts, and the ids that the neighbouring pages start behind.
+
+    Pages are cut by id, not by offset: the millionth prompt is as near as the first.
+    """
+
+    prompts: list[Prompt]
+    older: int | None
+    newer: int | None
+
+
+def prompts_page(
+    project: Project, *, before: int | None = None, after: int | None = None, split: str = "", words: str = ""
+) -> Page:
+    """Newest first. `before` and `after` are prompt ids; `words` must all occur in the text."""
+    prompts = Prompt.objects.filter(project=project).annotate(answers=Count("responses"))
+    if split in Split.values:
+        prompts = prompts.filter(split=split)
+    for word in words.split()[:8]:
+        prompts = prompts.filter(messages__icontains=word)
+    if after is not None:
+        rows = list(prompts.filter(pk__gt=after).order_by("pk")[: PAGE + 1])
+        shown = rows[:PAGE][::-1]
+        return Page(shown, shown[-1].pk if shown else None, shown[0].pk if len(rows) > PAGE else None)
+    rows = list((prompts.filter(pk__lt=before) if before else prompts).order_by("-pk")[: PAGE + 1])
+    shown = rows[:PAGE]
+    return Page(shown, shown[-1].pk if len(rows) > PAGE else None, shown[0].pk if before and shown else None)
+
+
+def prompt_counts(project: Project) -> dict[str, int]:
+    return project.prompts.aggregate(
+        all=Count("id"),
+        train=Count("id", filter=Q(split=Split.TRAIN)),
+        holdout=Count("id", filter=Q(split=Split.HOLDOUT)),
+    )
+
+
+def responses_of(prompt: Prompt) -> QuerySet[Response]:
+    """All answers to a prompt with who wrote them, newest first."""
+    return prompt.responses.select_related("checkpoint", "run").order_by("-pk")
+
+
+def comparisons_of(prompt: Prompt) -> QuerySet[Comparison]:
+    """The comparisons made from a prompt's answers, newest first, with the current judgments."""
+    return (
+        prompt.comparisons.select_related("round", "first__checkpoint", "second__checkpoint")
+        .prefetch_related("assignments__judgments__superseded_by", "assignments__rater")
+        .order_by("-pk")
+    )

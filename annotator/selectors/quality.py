@@ -1,0 +1,257 @@
+"""How good the judgments are, and what each number means."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from django.core.cache import cache
+from django.db.models import Max, QuerySet
+
+from annotator.domain.agreement import Agreement, krippendorff_alpha, percent_agreement
+from annotator.domain.verdicts import Outcome
+from annotator.models import Judgment, Project, Round
+
+Z_95 = 1.959964
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a number is called and what it means; `kind` says how it is written: share, ratio or nats."""
+
+    title: str
+    definition: str
+    kind: str = "share"
+
+
+# The vocabulary of evaluation, once: the engine's names → what the pages say about them.
+METRICS: dict[str, Metric] = {
+    "win_rate": Metric(
+        "Win rate over the parent",
+        "Share of held-out prompts on which the reward model prefers the new checkpoint's answer to its parent's; "
+        "equal scores count one half. One half means no difference.",
+    ),
+    "reward/accuracy": Metric(
+        "Reward model accuracy",
+        "Share of held-out comparisons on which the reward model prefers the answer that people preferred.",
+    ),
+    "dpo/accuracy": Metric(
+        "Policy accuracy",
+        "Share of held-out comparisons on which the policy's implicit reward prefers the answer that people preferred.",
+    ),
+    "kl": Metric(
+        "KL from the parent",
+        "How far the policy moved from its parent, in nats per answer, over answers of its own to held-out prompts.",
+        "number",
+    ),
+    "length_ratio": Metric(
+        "Length ratio",
+        "Length of the new checkpoint's answers over the parent's, in tokens. Far above 1 says that it learnt to ramble.",
+        "number",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured number as pages show it: never without n and its 95 % interval."""
+
+    title: str
+    definition: str
+    kind: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    unit: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RaterQuality:
+    """One rater in one round.
+
+    left     share of decided judgments that went to the left answer; far from one half is a habit
+    agrees   share of other people's judgments on the same comparisons that said the same
+    """
+
+    username: str
+    judgments: int
+    seconds: float | None
+    left: Estimate
+    agrees: Estimate
+
+    @property
+    def both(self) -> list[Estimate]:
+        """In the order of the table's columns."""
+        return [self.agrees, self.left]
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The judgments of a round, or of a project."""
+
+    judgments: int
+    agreement: Estimate
+    alpha: Estimate
+    left: Estimate
+    ties: Estimate
+    both_bad: Estimate
+    seconds: Estimate
+    raters: list[RaterQuality]
+
+
+def quality_of_round(round: Round) -> Quality:
+    return _quality(Judgment.objects.filter(assignment__comparison__round=round), f"round-{round.pk}")
+
+
+def quality_of_project(project: Project) -> Quality:
+    return _quality(Judgment.objects.filter(assignment__comparison__round__project=project), f"project-{project.pk}")
+
+
+def estimates_of(metrics: dict[str, Any]) -> list[Estimate]:
+    """A checkpoint's metrics, the known ones first and in the order of the vocabulary."""
+    names = [name for name in METRICS if name in metrics] + sorted(set(metrics) - set(METRICS))
+    return [_estimate_named(name, metrics[name]) for name in names]
+
+
+def share_of(part: int, n: int, title: str, definition: str, reason: str = "Nothing to count yet.") -> Estimate:
+    """A share with Wilson's 95 % interval, which stays inside [0, 1] also for small n."""
+    if n == 0:
+        return Estimate(title, definition, "share", None, None, None, 0, reason=reason)
+    p = part / n
+    middle = (p + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
+    reach = Z_95 / (1 + Z_95**2 / n) * math.sqrt(p * (1 - p) / n + Z_95**2 / (4 * n**2))
+    return Estimate(title, definition, "share", p, max(middle - reach, 0.0), min(middle + reach, 1.0), n)
+
+
+def _estimate_named(name: str, found: dict[str, Any]) -> Estimate:
+    metric = METRICS.get(name, Metric(name, "Reported by the engine under this name.", "number"))
+    return Estimate(
+        metric.title, metric.definition, metric.kind, found["value"], found["low"], found["high"], found["n"]
+    )
+
+
+def _quality(judgments: QuerySet[Judgment], scope: str) -> Quality:
+    """Judgments are append-only, so the newest id names the whole state and the answer can be kept."""
+    newest = judgments.aggregate(newest=Max("pk"))["newest"] or 0
+    key = f"quality-{scope}-{newest}"
+    found = cache.get(key)
+    if not isinstance(found, Quality):
+        rows = judgments.filter(superseded_by__isnull=True).values_list(
+            "assignment__comparison_id", "assignment__rater__username", "outcome", "value", "seconds",
+            "assignment__first_on_left",
+        )  # fmt: skip
+        found = _measured([_Row(*row) for row in rows])
+        cache.set(key, found, timeout=3600)
+    return found
+
+
+@dataclass(frozen=True)
+class _Row:
+    comparison: int
+    rater: str
+    outcome: str
+    value: float | None
+    seconds: float
+    first_on_left: bool
+
+    @property
+    def side(self) -> str:
+        if not self.value:
+            return "equal"
+        return "first" if self.value < 0 else "second"
+
+    @property
+    def is_decided(self) -> bool:
+        return self.outcome == Outcome.PREFER
+
+    @property
+    def went_left(self) -> bool:
+        return (self.side == "first") == self.first_on_left
+
+
+def _measured(rows: list[_Row]) -> Quality:
+    counted = [row for row in rows if row.outcome != Outcome.CANNOT_JUDGE]
+    votes: dict[int, dict[str, str]] = defaultdict(dict)
+    for row in counted:
+        votes[row.comparison][row.rater] = row.side
+    by_rater: dict[str, list[_Row]] = defaultdict(list)
+    for row in rows:
+        by_rater[row.rater].append(row)
+    numbered = {rater: number for number, rater in enumerate(by_rater)}
+    by_number = {c: {numbered[r]: side for r, side in v.items()} for c, v in votes.items()}
+    return Quality(
+        judgments=len(rows),
+        agreement=_agreement(
+            percent_agreement(by_number),
+            "Agreement",
+            "Share of pairs of raters on the same comparison who said the same: A, B or no difference.",
+            "share",
+        ),
+        alpha=_agreement(
+            krippendorff_alpha(by_number),
+            "Krippendorff’s alpha",
+            "Agreement beyond chance: 1 is perfect, 0 is chance.",
+            "number",
+        ),
+        left=_left(rows),
+        ties=share_of(
+            sum(row.outcome == Outcome.TIE for row in rows), len(rows), "Ties", "Share of judgments that are ties."
+        ),
+        both_bad=share_of(
+            sum(row.outcome == Outcome.BOTH_BAD for row in rows),
+            len(rows),
+            "Both bad",
+            "Share of judgments that turn both answers down.",
+        ),
+        seconds=_seconds(rows),
+        raters=[_rater(name, theirs, votes) for name, theirs in sorted(by_rater.items(), key=lambda i: -len(i[1]))],
+    )
+
+
+def _agreement(found: Agreement, title: str, definition: str, kind: str) -> Estimate:
+    return Estimate(title, definition, kind, found.value, found.low, found.high, found.n, "comparisons", found.reason)
+
+
+def _left(rows: Iterable[_Row]) -> Estimate:
+    decided = [row for row in rows if row.is_decided]
+    return share_of(
+        sum(row.went_left for row in decided),
+        len(decided),
+        "Went left",
+        "Share of decided judgments that prefer the left answer. Sides are drawn by chance, so it should be near one half.",
+    )
+
+
+def _seconds(rows: Iterable[_Row]) -> Estimate:
+    """The median with the interval between two order statistics, which needs no assumption about the shape."""
+    timed = sorted(row.seconds for row in rows if row.seconds > 0)
+    title, definition = "Seconds per judgment", "Median time from the pair being shown to the answer."
+    if not timed:
+        return Estimate(title, definition, "seconds", None, None, None, 0, reason="Nobody’s time was measured yet.")
+    n = len(timed)
+    reach = Z_95 * math.sqrt(n) / 2
+    low, high = timed[max(math.floor(n / 2 - reach), 0)], timed[min(math.ceil(n / 2 + reach), n - 1)]
+    return Estimate(title, definition, "seconds", median(timed), low, high, n)
+
+
+def _rater(name: str, rows: list[_Row], votes: dict[int, dict[str, str]]) -> RaterQuality:
+    others = [(row.side, side) for row in rows for rater, side in votes[row.comparison].items() if rater != name]
+    return RaterQuality(
+        username=name,
+        judgments=len(rows),
+        seconds=_seconds(rows).value,
+        left=_left(rows),
+        agrees=share_of(
+            sum(mine == theirs for mine, theirs in others),
+            len(others),
+            "Agrees with others",
+            "Share of other people’s judgments on the same comparisons that said the same.",
+            "Shares no comparison with others yet.",
+        ),
+    )

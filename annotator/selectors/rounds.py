@@ -1,0 +1,129 @@
+"""How far rounds are, stage by stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Count, QuerySet, Sum
+
+from annotator.domain.lifecycles import RoundState, RunKind, RunState
+from annotator.models import Assignment, Checkpoint, CheckpointKind, Comparison, Judgment, Project, Round, Run, Split
+
+STAGES = (
+    (RunKind.GENERATE, "Write answers", "The policies answer the prompts of this round."),
+    (None, "Collect judgments", "Raters compare the answers in pairs."),
+    (RunKind.REWARD, "Reward model", "A model learns to predict the raters' preference."),
+    (RunKind.DPO, "Train policy", "The policy learns from the judgments, starting from its parent."),
+    (RunKind.EVALUATE, "Evaluate", "The new checkpoint is held against its parent on prompts never trained on."),
+)
+
+
+@dataclass(frozen=True)
+class RoundProgress:
+    """How many judgments a round wants, has and lends out.
+
+    decided  judgments that prefer a side on a prompt that may be trained on: what a launch learns from
+    """
+
+    comparisons: int
+    wanted: int
+    answered: int
+    held: int
+    decided: int
+
+    @property
+    def share(self) -> float:
+        return self.answered / self.wanted if self.wanted else 0.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the round's timeline.
+
+    state  "waiting", "now", "done", "failed", or "cancelled"
+    """
+
+    title: str
+    sentence: str
+    state: str
+    run: Run | None = None
+
+
+def rounds_of(project: Project) -> QuerySet[Round]:
+    """The project's rounds, newest first, each with its sums."""
+    return project.rounds.annotate(
+        comparison_count=Count("comparisons"), wanted=Sum("comparisons__wanted"), answered=Sum("comparisons__answered")
+    ).order_by("-number")
+
+
+def round_newest(project: Project) -> Round | None:
+    """The newest round that was not given up."""
+    return project.rounds.exclude(state=RoundState.ABANDONED).order_by("-number").first()
+
+
+def round_progress(round: Round) -> RoundProgress:
+    sums = Comparison.objects.filter(round=round).aggregate(
+        comparisons=Count("id"), wanted=Sum("wanted"), answered=Sum("answered"), held=Sum("held")
+    )
+    decided = Judgment.objects.current().filter(
+        assignment__comparison__round=round, assignment__comparison__prompt__split=Split.TRAIN, preferred__isnull=False
+    )
+    return RoundProgress(
+        comparisons=sums["comparisons"],
+        wanted=sums["wanted"] or 0,
+        answered=sums["answered"] or 0,
+        held=sums["held"] or 0,
+        decided=decided.count(),
+    )
+
+
+def round_stages(round: Round) -> list[Stage]:
+    """The timeline: the newest run of each stage, and where the round stands between them."""
+    newest: dict[str, Run] = {}
+    for run in round.runs.select_related("project", "round").order_by("id"):
+        newest[run.kind] = run
+    return [_stage(round, newest.get(kind) if kind else None, kind, title, text) for kind, title, text in STAGES]
+
+
+def _stage(round: Round, run: Run | None, kind: RunKind | None, title: str, sentence: str) -> Stage:
+    if kind is None:
+        reached = {RoundState.DRAFT: "waiting", RoundState.COLLECTING: "now"}
+        state = reached.get(RoundState(round.state), "done" if round.launched_at else "cancelled")
+        return Stage(title, sentence, state)
+    if run is None:
+        return Stage(title, sentence, "waiting")
+    states = {
+        RunState.QUEUED: "now",
+        RunState.RUNNING: "now",
+        RunState.SUCCEEDED: "done",
+        RunState.FAILED: "failed",
+        RunState.CANCELLED: "cancelled",
+    }
+    return Stage(title, sentence, states[RunState(run.state)], run)
+
+
+def round_can_retry(round: Round) -> bool:
+    """Whether the newest stage failed or was cancelled, so that the round stands still."""
+    newest = round.runs.order_by("-id").first()
+    return newest is not None and newest.state in (RunState.FAILED, RunState.CANCELLED) and round.is_moving
+
+
+def round_checkpoints(round: Round) -> tuple[Checkpoint | None, Checkpoint | None]:
+    """The policy and the reward model that this round made."""
+    made = Checkpoint.objects.filter(run__round=round).select_related("project", "parent", "run")
+    by_kind = {checkpoint.kind: checkpoint for checkpoint in made.order_by("id")}
+    return by_kind.get(CheckpointKind.POLICY), by_kind.get(CheckpointKind.REWARD)
+
+
+def leases_held(round: Round) -> QuerySet[Assignment]:
+    """Who holds what right now, oldest first."""
+    return (
+        Assignment.objects.filter(comparison__round=round, state="held").select_related("rater").order_by("claimed_at")
+    )
+
+
+def judgment_current(assignment: Assignment) -> Judgment | None:
+    """What this assignment's rater said last, None before they said anything."""
+    if not assignment.is_answered:
+        return None
+    return Judgment.objects.current().filter(assignment=assignment).first()

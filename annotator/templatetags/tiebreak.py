@@ -1,0 +1,132 @@
+"""How values are written on pages."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from annotator.domain.verdicts import Preset
+from annotator.rendering import markdown_html
+
+register = template.Library()
+
+DASH = "–"
+
+
+@register.filter
+def markdown(text: str) -> SafeString:
+    """Text of people and models, rendered and sanitised."""
+    return markdown_html(text)
+
+
+@register.filter
+def shown(value: float | None, kind: str = "number") -> str:
+    """A measured number: shares in percent, seconds with one decimal, others with three digits."""
+    if value is None:
+        return DASH
+    if kind == "share":
+        return f"{value * 100:.0f} %" if value in (0, 1) or 0.1 <= value <= 0.9 else f"{value * 100:.1f} %"
+    if kind == "seconds":
+        return duration(value)
+    return f"{value:.3g}"
+
+
+@register.filter
+def interval(estimate: Any) -> str:
+    """The 95 % interval, in the unit of the value."""
+    if estimate.low is None or estimate.high is None:
+        return ""
+    if estimate.kind == "share":
+        digits = 0 if estimate.high - estimate.low >= 0.05 else 1
+        return f"{estimate.low * 100:.{digits}f}–{estimate.high * 100:.{digits}f} %"
+    return f"{shown(estimate.low, estimate.kind)} to {shown(estimate.high, estimate.kind)}"
+
+
+@register.filter
+def hundredths(share: float | None) -> str:
+    """A share as a coordinate from 0 to 100, for drawings."""
+    return f"{min(max(share or 0.0, 0.0), 1.0) * 100:.2f}"
+
+
+@register.filter
+def width_between(low: float | None, high: float | None) -> str:
+    return f"{max((min(high or 0.0, 1.0) - max(low or 0.0, 0.0)) * 100, 0.8):.2f}"
+
+
+@register.filter
+def thousands(number: int | None) -> str:
+    return f"{number:,}" if isinstance(number, int) else DASH  # a missing count arrives as an empty text
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """12.3 s, 4 min 5 s, 2 h 10 min."""
+    if seconds is None:
+        return DASH
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """A short distance in time: just now, 5 min ago, 3 h ago, 2 days ago."""
+    if moment is None:
+        return DASH
+    seconds = (timezone.now() - moment).total_seconds()
+    if seconds < 45:
+        return "just now"
+    for size, name in ((86400, "day"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {name}{'s' if name == 'day' and count != 1 else ''} ago"
+    return "1 min ago"
+
+
+@register.filter
+def brief(digest: str) -> str:
+    """The first characters of a hash, enough to recognise it."""
+    return digest[:12]
+
+
+@register.filter
+def words(code: str) -> str:
+    """A code of ours as people read it."""
+    return code.replace("_", " ")
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@register.filter
+def last_turn(messages: list[dict[str, str]]) -> str:
+    """What the user asked last."""
+    return messages[-1]["content"] if messages else ""
+
+
+@register.filter
+def side(value: float | None) -> str:
+    """Which pane a button points at, so that hovering it can light the pane up."""
+    return "both" if not value else ("a" if value < 0 else "b")
+
+
+@register.filter
+def get(mapping: dict[str, Any], key: str) -> Any:
+    return mapping.get(key)
+
+
+@register.filter
+def label_in(code: str, preset: Preset) -> str:
+    """What the button said; answers given on another scale show their code."""
+    return next((answer.label for answer in preset.answers if answer.code == code), words(code))

@@ -1,0 +1,72 @@
+"""HTML routes, grouped by noun. Every address below `p/` passes a gate in `access`."""
+
+from django.urls import include, path
+
+from annotator.views import account, annotate, checkpoints, projects, prompts, rounds, runs, snapshots
+
+judge = [
+    path("", annotate.judge, name="judge"),
+    path("next/", annotate.following, name="judge-next"),
+    path("<int:assignment_id>/", annotate.assignment, name="assignment"),
+    path("<int:assignment_id>/skip/", annotate.skip, name="assignment-skip"),
+]
+
+members = [
+    path("", projects.members, name="members"),
+    path("<int:member_id>/role/", projects.member_role, name="member-role"),
+    path("<int:member_id>/remove/", projects.member_remove, name="member-remove"),
+]
+
+one_round = [
+    path("", rounds.detail, name="round"),
+    path("status/", rounds.status, name="round-status"),
+    path("launch/", rounds.launch, name="round-launch"),
+    path("abandon/", rounds.abandon, name="round-abandon"),
+    path("retry/", rounds.retry, name="round-retry"),
+]
+
+one_run = [
+    path("", runs.detail, name="run"),
+    path("status/", runs.status, name="run-status"),
+    path("cancel/", runs.cancel, name="run-cancel"),
+    path("charts/<slug:code>.<slug:theme>.svg", runs.chart, name="run-chart"),
+]
+
+one_checkpoint = [
+    path("", checkpoints.detail, name="checkpoint"),
+    path("promote/", checkpoints.promote, name="checkpoint-promote"),
+    path("retire/", checkpoints.retire, name="checkpoint-retire"),
+    path("download/", checkpoints.download, name="checkpoint-download"),
+]
+
+project = [
+    path("", projects.detail, name="project"),
+    path("judge/", include(judge)),
+    path("settings/", projects.settings, name="project-settings"),
+    path("members/", include(members)),
+    path("invitations/", projects.invitation_create, name="invitation-create"),
+    path("guidelines/", projects.guidelines, name="guidelines"),
+    path("prompts/", prompts.index, name="prompts"),
+    path("prompts/add/", prompts.add, name="prompts-add"),
+    path("prompts/<int:prompt_id>/", prompts.detail, name="prompt"),
+    path("rounds/", rounds.index, name="rounds"),
+    path("rounds/prepare/", rounds.prepare, name="round-prepare"),
+    path("rounds/<int:number>/", include(one_round)),
+    path("runs/", runs.index, name="runs"),
+    path("runs/<int:run_id>/", include(one_run)),
+    path("checkpoints/", checkpoints.index, name="checkpoints"),
+    path("checkpoints/<int:checkpoint_id>/", include(one_checkpoint)),
+    path("snapshots/", snapshots.index, name="snapshots"),
+    path("snapshots/<int:version>/", snapshots.detail, name="snapshot"),
+    path("snapshots/<int:version>/download/", snapshots.download, name="snapshot-download"),
+]
+
+urlpatterns = [
+    path("", account.home, name="home"),
+    path("login/", account.Login.as_view(), name="login"),
+    path("logout/", account.Logout.as_view(), name="logout"),
+    path("password/", account.PasswordChange.as_view(), name="password"),
+    path("invitations/<str:token>/", account.invitation, name="invitation"),
+    path("projects/new/", projects.create, name="project-create"),
+    path("p/<slug:slug>/", include(project)),
+]

@@ -1,0 +1,1 @@
+"""HTML doors: let in, ask one service or selector, show out."""
