@@ -15,6 +15,7 @@ from django.utils.text import slugify
 from annotator.domain.formats.detection import FORMATS
 from annotator.domain.formats.records import BadLine
 from annotator.exceptions import TiebreakError
+from annotator.management.project_named import project_named
 from annotator.models import Project, User
 from annotator.services.import_files import Source, source_open
 from annotator.services.imports import ImportCounts, preferences_import
@@ -89,12 +90,8 @@ class Command(BaseCommand):
     def _project(self, options: dict[str, Any]) -> Project:
         """The project of this slug or name, created if there is none."""
         name = options["project"].strip()
-        found = Project.objects.filter(Q(slug=name) | Q(name=name)).order_by("id")[:2]
-        if len(found) > 1:
-            slugs = " and ".join(project.slug for project in found)
-            raise CommandError(f"Several projects have the name “{name}”: {slugs}. Say --project with the slug.")
-        if found:
-            return found[0]
+        if (found := project_named(name)) is not None:
+            return found
         slug = slugify(name)[:60].strip("-")
         if not slug:
             raise CommandError("--project needs a name with letters or digits.")
