@@ -10,6 +10,7 @@ addresses to TIEBREAK_HOME/instance.json, where any command run beside it (`mana
 """
 
 import json
+import logging
 import os
 import re
 import secrets
@@ -344,12 +345,17 @@ MEDIA_ROOT = HOME / "media"
 
 # --- logs ------------------------------------------------------------------------------------------------------
 
+
+def no_probe(record: logging.LogRecord) -> bool:
+    """A probe that finds us not ready is news for who asked, not for the log several times a second."""
+    return "/readyz" not in record.getMessage()
+
+
 # TIEBREAK_LOG_LEVEL: what reaches standard error; the process manager decides where it goes from there.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    # A probe that finds us not ready is news for who asked, not for the log, several times a second.
-    "filters": {"no_probes": {"()": CallbackFilter, "callback": lambda record: "/readyz" not in record.getMessage()}},
+    "filters": {"no_probes": {"()": CallbackFilter, "callback": no_probe}},
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_probes"]}},
     "root": {
