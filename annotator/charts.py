@@ -11,7 +11,16 @@ import vl_convert
 from annotator.selectors.runs import Series
 
 WIDTH, HEIGHT = 460, 200
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif"
+MAIN = ("loss", "accuracy", "margin", "reward")  # shown at once; the rest behind a fold
+TITLES = {
+    "loss": "Loss",
+    "accuracy": "Accuracy",
+    "margin": "Reward margin",
+    "reward": "Rewards",
+    "logps": "Log-probabilities",
+    "rate": "Learning rate",
+}
+FONT = "-apple-system, 'Segoe UI', Inter, Roboto, 'Liberation Sans', sans-serif"
 
 
 @dataclass(frozen=True)
@@ -35,25 +44,18 @@ class Chart:
     title: str
     series: list[Series]
 
+    @property
+    def is_main(self) -> bool:
+        return self.code in MAIN
+
 
 def charts_of(series: Sequence[Series]) -> list[Chart]:
-    """Group a run's metrics into charts by what they measure: losses, accuracies, and one chart for each other kind."""
+    """Group a run's metrics into charts by what they measure; the most telling ones come first."""
     groups: dict[str, list[Series]] = {}
     for one in series:
         groups.setdefault(_group(one.name), []).append(one)
-    order = ["loss", "accuracy", "margin", "reward", "kl"]
-    known = [code for code in order if code in groups] + [code for code in groups if code not in order]
+    known = [code for code in TITLES if code in groups] + [code for code in groups if code not in TITLES]
     return [Chart(code, TITLES.get(code, code.replace("_", " ").capitalize()), groups[code]) for code in known]
-
-
-TITLES = {
-    "loss": "Loss",
-    "accuracy": "Accuracy",
-    "margin": "Margin",
-    "reward": "Rewards",
-    "kl": "KL",
-    "rate": "Learning rate",
-}
 
 
 def chart_svg(chart: Chart, theme: Theme) -> str:
@@ -66,7 +68,7 @@ def chart_svg(chart: Chart, theme: Theme) -> str:
     names = [one.name for one in chart.series]
     bounded = chart.code == "accuracy"
     base = alt.Chart(alt.Data(values=rows)).encode(
-        x=alt.X("step:Q", title="Step", axis=alt.Axis(tickMinStep=1, format="d", grid=False)),
+        x=alt.X("step:Q", title="Step", axis=alt.Axis(tickMinStep=1, tickCount=6, format="d", grid=False)),
         y=alt.Y(
             "value:Q",
             title=None,
@@ -88,22 +90,25 @@ def chart_svg(chart: Chart, theme: Theme) -> str:
     drawn = alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, background="transparent")
     drawn = drawn.configure(font=FONT).configure_view(stroke=None)
     drawn = drawn.configure_axis(
-        labelColor=theme.text, titleColor=theme.text, gridColor=theme.grid, domainColor=theme.grid, tickColor=theme.grid,
+        labelColor=theme.text, titleColor=theme.text,
+        gridColor=theme.grid, domainColor=theme.grid, tickColor=theme.grid,
         labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
     ).configure_legend(labelColor=theme.text, labelFontSize=12)  # fmt: skip
     return str(vl_convert.vegalite_to_svg(drawn.to_dict()))
 
 
 def _group(name: str) -> str:
-    last = name.rsplit("/", 1)[-1]
-    for code, words in {
-        "loss": ("loss", "nll"),
-        "accuracy": ("accuracy", "accuracies"),
-        "margin": ("margin", "margins"),
-        "reward": ("chosen", "rejected"),
-        "kl": ("kl", "reference"),
-        "rate": ("learning_rate", "lr"),
-    }.items():
-        if last in words or any(last.endswith(f"_{word}") for word in words):
-            return code
-    return "".join(letter if letter.isalnum() or letter == "_" else "_" for letter in last)
+    """The engine's names are those of TRL: train/loss, eval/accuracy, rewards/margins, logps/chosen, …"""
+    kind, _, last = name.rpartition("/")
+    if kind == "logps":
+        return "logps"
+    known = {
+        "loss": "loss",
+        "accuracy": "accuracy",
+        "accuracies": "accuracy",
+        "margins": "margin",
+        "chosen": "reward",
+        "rejected": "reward",
+        "learning_rate": "rate",
+    }
+    return known.get(last, "".join(letter if letter.isalnum() else "_" for letter in last))

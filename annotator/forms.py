@@ -76,7 +76,7 @@ class RegisterForm(forms.Form):
 
 class InvitationForm(forms.Form):
     role = forms.ChoiceField(choices=ROLES, initial="rater", widget=forms.RadioSelect)
-    days = forms.IntegerField(label="Valid for", min_value=1, max_value=90, initial=7, help_text="Days.")
+    days = forms.IntegerField(label="Valid for how many days", min_value=1, max_value=90, initial=7)
 
 
 class RoleForm(forms.Form):
@@ -294,9 +294,16 @@ class LaunchForm(forms.Form):
     ranges and defaults are those of the settings, so page and checkpoint never differ.
     """
 
-    SECTIONS = {"": "Round", "reward": "Reward model", "dpo": "Policy (DPO)", "evaluate": "Evaluation",
-                "evaluate.sampling": "Answers for the evaluation", "generate": "Answers for the next round"}  # fmt: skip
+    SECTIONS = {
+        "": "Round",
+        "reward": "Reward model",
+        "dpo": "Policy (DPO)",
+        "evaluate": "Evaluation",
+        "evaluate.sampling": "Answers for the evaluation",
+        "generate": "Answers for the next round",
+    }
     SENTENCES = {
+        "": "What holds for all stages.",
         "evaluate.sampling": "How both policies answer the held-out prompts.",
         "generate": "How the promoted policy writes the answers that raters see next.",
     }

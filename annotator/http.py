@@ -53,9 +53,13 @@ class ErrorPages:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if request.headers.get("HX-Request") and isinstance(response, HttpResponseRedirect):
-            if response.url.startswith(resolve_url(settings.LOGIN_URL)):
-                return HttpResponseClientRedirect(_login_url_back_to_page(request))
+        is_redirect = isinstance(response, HttpResponseRedirect)
+        if (
+            is_redirect
+            and request.headers.get("HX-Request")
+            and response.url.startswith(resolve_url(settings.LOGIN_URL))
+        ):
+            return HttpResponseClientRedirect(_login_url_back_to_page(request))
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:

@@ -33,7 +33,7 @@ METRICS: dict[str, Metric] = {
     "win_rate": Metric(
         "Win rate over the parent",
         "Share of held-out prompts on which the reward model prefers the new checkpoint's answer to its parent's; "
-        "equal scores count one half. One half means no difference.",
+        "equal answers and equal scores count one half. One half means no difference.",
     ),
     "reward/accuracy": Metric(
         "Reward model accuracy",
@@ -45,12 +45,12 @@ METRICS: dict[str, Metric] = {
     ),
     "kl": Metric(
         "KL from the parent",
-        "How far the policy moved from its parent, in nats per answer, over answers of its own to held-out prompts.",
+        "How far the policy moved from its parent, in nats per answer, along its own answers to held-out prompts.",
         "number",
     ),
     "length_ratio": Metric(
         "Length ratio",
-        "Length of the new checkpoint's answers over the parent's, in tokens. Far above 1 says that it learnt to ramble.",
+        "Length of the new checkpoint's answers over the parent's, in tokens. Far above 1 says it learnt to ramble.",
         "number",
     ),
 }
@@ -131,6 +131,9 @@ def share_of(part: int, n: int, title: str, definition: str, reason: str = "Noth
 
 def _estimate_named(name: str, found: dict[str, Any]) -> Estimate:
     metric = METRICS.get(name, Metric(name, "Reported by the engine under this name.", "number"))
+    if not found["n"]:
+        reason = "Nothing was held out that it could be measured on."
+        return Estimate(metric.title, metric.definition, metric.kind, None, None, None, 0, reason=reason)
     return Estimate(
         metric.title, metric.definition, metric.kind, found["value"], found["low"], found["high"], found["n"]
     )
@@ -224,7 +227,7 @@ def _left(rows: Iterable[_Row]) -> Estimate:
         sum(row.went_left for row in decided),
         len(decided),
         "Went left",
-        "Share of decided judgments that prefer the left answer. Sides are drawn by chance, so it should be near one half.",
+        "Share of decided judgments that prefer the left answer. Sides are drawn by chance, so one half is expected.",
     )
 
 

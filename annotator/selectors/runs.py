@@ -10,8 +10,8 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from annotator.domain.lifecycles import RunState
-from annotator.models import Project, Run, RunEvent
+from annotator.domain.lifecycles import RunKind, RunState
+from annotator.models import Checkpoint, Project, Run, RunEvent
 
 PAGE = 40
 EVENTS_SHOWN = 200
@@ -73,6 +73,8 @@ def run_status(run: Run) -> RunStatus:
     newest = {event.kind: event.payload for event in _newest_events(run)}
     metrics, started = newest.get("metrics", {}), newest.get("started", {})
     step = metrics.get("step", started.get("resumed_from", 0))
+    if run.kind == RunKind.EVALUATE:  # it measures nothing on the way: its steps are its stages
+        step = max(run.events.filter(kind="stage").count() - 1, 0)
     total = metrics.get("total_steps", started.get("total_steps", 0))
     device = started.get("device", "")
     return RunStatus(_sentence(run, newest, step, total), step, total, device)
@@ -80,7 +82,12 @@ def run_status(run: Run) -> RunStatus:
 
 def run_events(run: Run) -> list[RunEvent]:
     """The newest things a run said apart from its measurements, oldest first."""
-    return list(run.events.exclude(kind="metrics").order_by("-number")[:EVENTS_SHOWN])[::-1]
+    events = list(run.events.exclude(kind="metrics").order_by("-number")[:EVENTS_SHOWN])[::-1]
+    names = _policy_names(run)
+    for event in events:
+        if "sentence" in event.payload:
+            event.payload["sentence"] = _with_name(event.payload["sentence"], names)
+    return events
 
 
 def run_series(run: Run) -> list[Series]:
@@ -117,6 +124,7 @@ def _sentence(run: Run, newest: dict[str, Any], step: int, total: int) -> str:
             if run.heartbeat_at and timezone.now() - run.heartbeat_at > SILENT_AFTER:
                 return "Its worker has gone silent. Another one goes on from the last saved step."
             doing = newest.get("stage", {}).get("sentence") or "Starting the engine."
+            doing = _with_name(doing, _policy_names(run))
             return f"{doing.rstrip('.')}: step {step:,} of {total:,}." if total and step else doing
         case RunState.SUCCEEDED:
             return "Finished."
@@ -124,3 +132,15 @@ def _sentence(run: Run, newest: dict[str, Any], step: int, total: int) -> str:
             return run.error or "Failed."
         case RunState.CANCELLED:
             return "Cancelled by a person."
+
+
+def _policy_names(run: Run) -> dict[str, str]:
+    """The engine knows policies by the id of their checkpoint; people know them by name."""
+    if run.kind != RunKind.GENERATE:
+        return {}
+    return {str(row.pk): row.name for row in Checkpoint.objects.filter(pk__in=run.details.get("policies", []))}
+
+
+def _with_name(sentence: str, names: dict[str, str]) -> str:
+    label, _, rest = sentence.partition(" ")
+    return f"{names[label]} {rest}" if label in names else sentence

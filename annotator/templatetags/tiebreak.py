@@ -33,7 +33,7 @@ def shown(value: float | None, kind: str = "number") -> str:
         return f"{value * 100:.0f} %" if value in (0, 1) or 0.1 <= value <= 0.9 else f"{value * 100:.1f} %"
     if kind == "seconds":
         return duration(value)
-    return f"{value:.3g}"
+    return f"{value:#.3g}".rstrip(".")
 
 
 @register.filter

@@ -57,10 +57,10 @@ def chart(request: SignedInRequest, slug: str, run_id: int, code: str, theme: st
     key = f"chart-{run.pk}-{code}-{theme}-{select.run_last_measured(run)}"
     drawn = cache.get(key)
     if drawn is None:
-        chart = next((chart for chart in charts_of(select.run_series(run)) if chart.code == code), None)
-        if chart is None or theme not in THEMES:
+        asked = next((chart for chart in charts_of(select.run_series(run)) if chart.code == code), None)
+        if asked is None or theme not in THEMES:
             raise NotFound("This run has no such chart.")
-        drawn = chart_svg(chart, THEMES[theme])
+        drawn = chart_svg(asked, THEMES[theme])
         cache.set(key, drawn, timeout=600)
     return HttpResponse(
         drawn, content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=31536000, immutable"}
@@ -68,12 +68,14 @@ def chart(request: SignedInRequest, slug: str, run_id: int, code: str, theme: st
 
 
 def _run(member: Member, run: Run) -> dict[str, Any]:
+    charts = charts_of(select.run_series(run))
     return {
         **desk(member),
         "run": run,
         "status": select.run_status(run),
         "events": select.run_events(run),
-        "charts": charts_of(select.run_series(run)),
+        "charts": charts,
+        "has_more_charts": any(not chart.is_main for chart in charts),
         "measured": select.run_last_measured(run),
         "title": select.KIND_TITLES[run.kind],
     }
