@@ -114,7 +114,7 @@ def instance() -> dict[str, Any]:
     """What the launcher wrote about the instance that runs in TIEBREAK_HOME; empty when none does."""
     try:
         found: dict[str, Any] = json.loads((HOME / "instance.json").read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
         raise ImproperlyConfigured(f"{HOME / 'instance.json'} cannot be read: {error}.") from None

@@ -85,6 +85,11 @@ class Home:
             raise CannotStart(f"{self.run} belongs to somebody else. Remove it, or choose a shorter TIEBREAK_HOME.")
         self.run.chmod(0o711)  # the account of Postgres passes through to its own folder, and sees nothing else
 
+    def release(self) -> None:
+        """Nothing of ours stays in the temporary folder."""
+        if self.run.parent != self.path:
+            shutil.rmtree(self.run, ignore_errors=True)
+
 
 class Postgres:
     """One embedded Postgres: prepare(), then keep `kept()` running, then wait_until_ready()."""

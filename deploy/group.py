@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import select
 import shlex
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from deploy.progress import Progress, write
 
 SIGNALLED = (130, 143)  # honcho's return codes after SIGINT and SIGTERM
 LOOK_SECONDS = 0.2
+QUIET_SECONDS = 10.0  # a step that says nothing for so long is mentioned again
 
 
 class Lines(Printer):  # type: ignore[misc]  # honcho has no types
@@ -92,7 +94,7 @@ class Watch:
     def _look(self) -> None:
         started = time.monotonic()
         parent = os.getppid()
-        is_ready, next_word = False, started + 10.0
+        is_ready, next_word = False, started + QUIET_SECONDS
         while not self.ended.wait(LOOK_SECONDS):
             self._servers_replace()
             if "MAKELEVEL" in os.environ and os.getppid() != parent:  # `make up` was killed, and we with it
@@ -107,7 +109,7 @@ class Watch:
                 for line in self.greeting:
                     write(line)
             elif time.monotonic() > next_word:
-                next_word += 10.0
+                next_word += QUIET_SECONDS
                 self.progress.say(f"still waiting: {trouble}")
 
     def _servers_replace(self) -> None:
@@ -139,13 +141,19 @@ class Watch:
 def run_step(command: list[str], *, environment: dict[str, str], progress: Progress) -> int:
     """Run a command that ends by itself and say its lines; Ctrl-C reaches it only through us."""
     step = subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
     )
     try:
         assert step.stdout is not None
-        for line in step.stdout:
-            progress.say(line.rstrip())
-        return step.wait()
+        line = ""
+        while True:
+            if not select.select([step.stdout], [], [], QUIET_SECONDS)[0]:
+                progress.say(f"still at it: {line}")
+            elif data := os.read(step.stdout.fileno(), 1 << 16):  # Python writes whole lines here
+                for line in data.decode("utf-8", "replace").splitlines():
+                    progress.say(line)
+            else:
+                return step.wait()
     finally:
         if step.poll() is None:
             keep.group_kill(step.pid)

@@ -65,6 +65,7 @@ def up() -> None:
     lock = home.run / "keepers.lock"
     with contextlib.ExitStack() as stack:
         stack.enter_context(claim(home.path))
+        stack.callback(home.release)
         port_check(settings.BIND, settings.PORT)
         wait_for_keepers(lock)
         secret_key_ensure(settings.KEY_FILE)
