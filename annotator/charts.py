@@ -67,7 +67,7 @@ def chart_svg(chart: Chart, theme: Theme) -> str:
     ]
     names = [one.name for one in chart.series]
     bounded = chart.code == "accuracy"
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart({"values": rows}).encode(
         x=alt.X("step:Q", title="Step", axis=alt.Axis(tickMinStep=1, tickCount=6, format="d", grid=False)),
         y=alt.Y(
             "value:Q",
@@ -85,7 +85,7 @@ def chart_svg(chart: Chart, theme: Theme) -> str:
     if max(len(one.steps) for one in chart.series) <= 40:
         layers.append(base.mark_point(filled=True, size=22, opacity=1))
     if bounded:
-        half = alt.Chart(alt.Data(values=[{"value": 0.5}])).mark_rule(strokeDash=[4, 4], color=theme.text, opacity=0.6)
+        half = alt.Chart({"values": [{"value": 0.5}]}).mark_rule(strokeDash=[4, 4], color=theme.text, opacity=0.6)
         layers.insert(0, half.encode(y="value:Q"))
     drawn = alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, background="transparent")
     drawn = drawn.configure(font=FONT).configure_view(stroke=None)

@@ -405,7 +405,7 @@ def _form_field(field: FieldInfo, value: Any) -> forms.Field:
         return forms.ChoiceField(choices=[(kind, kind) for kind in kinds], **shared)
     if kinds[0] is bool:
         return forms.BooleanField(**{**shared, "required": False})
-    number = {"min_value": limits.get("ge"), "max_value": limits.get("le")}
+    number: dict[str, Any] = {"min_value": limits.get("ge"), "max_value": limits.get("le")}
     if kinds[0] is int:
         return forms.IntegerField(**shared, **number)
     if kinds[0] is float:

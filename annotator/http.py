@@ -53,12 +53,7 @@ class ErrorPages:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        is_redirect = isinstance(response, HttpResponseRedirect)
-        if (
-            is_redirect
-            and request.headers.get("HX-Request")
-            and response.url.startswith(resolve_url(settings.LOGIN_URL))
-        ):
+        if request.headers.get("HX-Request") and _leads_to_login(response):
             return HttpResponseClientRedirect(_login_url_back_to_page(request))
         return response
 
@@ -108,6 +103,9 @@ class _Outbox:
     def flush(self) -> None:
         pass
 
+    def close(self) -> None:
+        pass
+
     def take(self) -> bytes:
         taken, self.parts = b"".join(self.parts), []
         return taken
@@ -125,6 +123,10 @@ def _zipped(folder: Path, name: str) -> Iterator[bytes]:
                     target.write(chunk)
                     yield outbox.take()
     yield outbox.take()
+
+
+def _leads_to_login(response: HttpResponseBase) -> bool:
+    return isinstance(response, HttpResponseRedirect) and response.url.startswith(resolve_url(settings.LOGIN_URL))
 
 
 def _login_url_back_to_page(request: HttpRequest) -> str:

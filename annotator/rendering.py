@@ -58,7 +58,7 @@ def _highlighted(code: str, language: str) -> str:
     if not language or len(code) > LONGEST_HIGHLIGHTED:
         return escapeHtml(code)
     try:
-        return highlight(code, get_lexer_by_name(language), _formatter)
+        return str(highlight(code, get_lexer_by_name(language), _formatter))
     except ClassNotFound:
         return escapeHtml(code)
 

@@ -1,6 +1,6 @@
 """HTML routes, grouped by noun. Every address below `p/` passes a gate in `access`."""
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from annotator.views import account, annotate, checkpoints, projects, prompts, rounds, runs, snapshots
 
@@ -39,7 +39,7 @@ one_checkpoint = [
     path("download/", checkpoints.download, name="checkpoint-download"),
 ]
 
-project = [
+project: list[URLPattern | URLResolver] = [
     path("", projects.detail, name="project"),
     path("judge/", include(judge)),
     path("settings/", projects.settings, name="project-settings"),

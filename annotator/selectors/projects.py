@@ -43,8 +43,9 @@ class Overview:
 
 def project_overview(project: Project) -> Overview:
     rounds = project.rounds.exclude(state=RoundState.ABANDONED).select_related("project", "parent")
-    newest, *older = [*rounds[:2]] or [None]
-    turning = next((r for r in older if r is not None and r.is_moving), None)
+    latest = list(rounds[:2])
+    newest = latest[0] if latest else None
+    turning = next((round for round in latest[1:] if round.is_moving), None)
     in_project = Q(assignment__comparison__round__project=project)
     week_ago = timezone.now() - timedelta(days=7)
     counts = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
@@ -18,7 +19,7 @@ class Page:
     Pages are cut by id, not by offset: the millionth prompt is as near as the first.
     """
 
-    prompts: list[Prompt]
+    prompts: Sequence[Prompt]
     older: int | None
     newer: int | None
 

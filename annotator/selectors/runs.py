@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -111,7 +110,7 @@ def runs_live(project: Project) -> QuerySet[Run]:
     return Run.objects.filter(project=project, state__in=["queued", "running"]).select_related("round", "project")
 
 
-def _newest_events(run: Run) -> Sequence[RunEvent]:
+def _newest_events(run: Run) -> QuerySet[RunEvent]:
     """The newest event of each kind, in one query."""
     return run.events.order_by("kind", "-number").distinct("kind")
 
