@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -268,7 +268,7 @@ def simulate(
     patience     seconds for which raters wait while answers are being prepared
     Raises SimulationStopped when the pages break.
     """
-    crew = _Crew(tally, threading.Semaphore(concurrency), patience)
+    crew = _Crew(tally, _Turns(concurrency), patience)
     started = time.monotonic()
     threads = [threading.Thread(target=crew.work, args=(rater,), daemon=True) for rater in raters]
     for thread in threads:
@@ -285,8 +285,33 @@ def simulate(
     return Ending("" if tally.is_full else crew.reason, time.monotonic() - started)
 
 
+class _Turns:
+    """At most `n` inside at once, first come first served: a semaphore lets who just left in again first."""
+
+    def __init__(self, n: int) -> None:
+        self._free = n
+        self._queue: deque[threading.Event] = deque()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            mine = threading.Event()
+            self._queue.append(mine)
+        mine.wait()
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            if self._queue:
+                self._queue.popleft().set()
+            else:
+                self._free += 1
+
+
 class _Crew:
-    def __init__(self, tally: Tally, turns: threading.Semaphore, patience: float) -> None:
+    def __init__(self, tally: Tally, turns: _Turns, patience: float) -> None:
         self.tally, self.turns, self.patience = tally, turns, patience
         self.error: Exception | None = None
         self.reason = ""

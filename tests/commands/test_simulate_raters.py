@@ -79,6 +79,15 @@ def test_they_wait_for_answers_and_not_for_ever(collecting: Round, live_server: 
         simulated(live_server, patience=0.2)
 
 
+def test_all_raters_get_their_turn_when_few_may_act_at_once(collecting: Round, live_server: LiveServer) -> None:
+    """40 judgments by 4 raters, one at a time: about ten each, whoever was first to sign in."""
+    summary = simulated(live_server, judgments=40, raters=4, concurrency=1)
+
+    counts = [int(count) for count in re.findall(r"sim-\d (\d+)", summary.splitlines()[-1])]
+    assert len(counts) == 4
+    assert min(counts) >= 5
+
+
 def test_running_again_goes_on_with_the_same_accounts(collecting: Round, live_server: LiveServer) -> None:
     simulated(live_server)
     simulated(live_server)
