@@ -1,0 +1,59 @@
+"""A small cast, the same everywhere.
+
+Olga owns the shop, Rui reviews it, Ann rates it, Max is an outsider, and Otto
+owns another project. Import the fixtures into a folder's conftest.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from annotator.models import Project, Role, Round, User
+from annotator.services.projects import member_set_role
+from tests.factories import person, project_of, round_collecting, round_turned
+
+
+@dataclass(frozen=True)
+class Cast:
+    olga: User
+    rui: User
+    ann: User
+    max: User
+    otto: User
+    shop: Project
+    garden: Project
+
+    def by_role(self) -> dict[str, User | None]:
+        return {
+            "anonymous": None,
+            "outsider": self.max,
+            "rater": self.ann,
+            "reviewer": self.rui,
+            "owner": self.olga,
+            "owner elsewhere": self.otto,
+        }
+
+
+@pytest.fixture
+def cast(db: None, store: Path) -> Cast:
+    """Everybody in place; the shop has prompts and no round yet."""
+    olga, rui, ann, max_, otto = (person(name) for name in ("olga", "rui", "ann", "max", "otto"))
+    shop, garden = project_of(olga, "shop"), project_of(otto, "garden", prompts=1)
+    member_set_role(project=shop, user=rui, role=Role.REVIEWER)
+    member_set_role(project=shop, user=ann, role=Role.RATER)
+    return Cast(olga, rui, ann, max_, otto, shop, garden)
+
+
+@pytest.fixture
+def collecting(cast: Cast) -> Round:
+    """The shop's first round, open for judging."""
+    return round_collecting(cast.shop)
+
+
+@pytest.fixture
+def turned(cast: Cast) -> Round:
+    """The shop's first round after a whole turn; the second one collects."""
+    return round_turned(cast.shop, by=cast.olga, raters=[cast.ann, cast.rui])

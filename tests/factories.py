@@ -1,0 +1,87 @@
+"""Rows that tests need, made the way the product makes them: through services, with a fake engine."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from annotator.domain.lifecycles import RoundState, RunState
+from annotator.models import Assignment, Judgment, Project, Round, Run, User
+from annotator.services.assignments import assignment_claim
+from annotator.services.judgments import judgment_submit
+from annotator.services.projects import project_create
+from annotator.services.prompts import prompts_add
+from annotator.services.rounds import round_advance, round_launch, round_prepare, rounds_to_advance
+from annotator.services.runs import run_execute
+from tests.fakes import FakeEngine
+from training.config import PRESETS
+
+PASSWORD = "correct horse battery"
+
+
+def person(username: str, *, is_staff: bool = False) -> User:
+    return User.objects.create_user(username, password=PASSWORD, is_staff=is_staff)
+
+
+def project_of(owner: User, slug: str, *, prompts: int = 8, overlap_share: float = 1.0) -> Project:
+    """A project with a guideline and `prompts` short prompts, every comparison wanted twice unless said otherwise."""
+    project = project_create(
+        owner=owner,
+        name=slug.capitalize(),
+        slug=slug,
+        guideline="# What to look for\n\nPrefer the **kinder** answer.",
+        overlap=2,
+        overlap_share=overlap_share,
+        prompts_per_round=prompts,
+    )
+    conversations = [
+        [
+            {"role": "system", "content": "Returns within 30 days."},
+            {"role": "user", "content": f"Question {number} of {slug}?"},
+        ]
+        for number in range(prompts)
+    ]
+    prompts_add(project=project, conversations=conversations, source="test")
+    return project
+
+
+def round_collecting(project: Project) -> Round:
+    """The project's next round with its answers written, open for judging."""
+    return driven(round_prepare(project=project), RoundState.COLLECTING)
+
+
+def round_turned(project: Project, *, by: User, raters: Sequence[User]) -> Round:
+    """A whole turn: judged by each rater, launched, trained, evaluated; the next round collects."""
+    round = round_collecting(project)
+    for rater in raters:
+        judged(project, rater, limit=6)
+    round_launch(round=round, settings=PRESETS["quick"][1], by=by)
+    return driven(round, RoundState.CLOSED)
+
+
+def driven(round: Round, until: RoundState) -> Round:
+    """The round after its runs were executed one by one, up to the state `until`."""
+    for _ in range(12):
+        for round_id in rounds_to_advance():
+            round_advance(round_id=round_id)
+        round.refresh_from_db()
+        if round.state == until:
+            break
+        for run in Run.objects.filter(project=round.project_id, state=RunState.QUEUED):
+            run_execute(run_id=run.pk, worker="test", engine=FakeEngine())
+    assert round.state == until
+    return round
+
+
+def held(project: Project, rater: User) -> Assignment:
+    assignment = assignment_claim(rater=rater, project=project)
+    assert assignment is not None
+    return assignment
+
+
+def judged(project: Project, rater: User, *, limit: int = 1000, answer: str = "a") -> list[Judgment]:
+    """The rater judges what is open to them, up to `limit` comparisons, always with the same answer."""
+    judgments = []
+    while len(judgments) < limit and (assignment := assignment_claim(rater=rater, project=project)):
+        judgments.append(judgment_submit(assignment=assignment, answer=answer, key=uuid.uuid4(), seconds=12.0))
+    return judgments

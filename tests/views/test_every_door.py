@@ -1,0 +1,172 @@
+"""Every URL × every role. A new URL fails here until somebody says who may use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, reverse
+
+from annotator import urls
+from annotator.models import Round, User
+from annotator.services.projects import invitation_create
+from annotator.services.rounds import round_prepare
+from tests.cast import Cast
+from tests.factories import held
+
+ROLES = ("anonymous", "outsider", "rater", "reviewer", "owner", "owner elsewhere")
+
+# Statuses in the order of ROLES. 302 is the way to the log-in page, 303 the answer to a POST that worked.
+EVERYBODY = (200, 200, 200, 200, 200, 200)
+SIGNED_IN = (302, 200, 200, 200, 200, 200)
+MEMBERS = (302, 404, 200, 200, 200, 404)
+READERS = (302, 404, 403, 200, 200, 404)
+OWNERS = (302, 404, 403, 403, 200, 404)
+NEVER = (302, 405, 405, 405, 405, 405)
+
+
+def owner_post(status: int) -> tuple[int, ...]:
+    return (302, 404, 403, 403, status, 404)
+
+
+@dataclass(frozen=True)
+class Door:
+    """Who gets what. `data` is a body that fits, where the status needs one."""
+
+    get: tuple[int, ...]
+    post: tuple[int, ...]
+    data: dict[str, Any] | None = None
+
+
+DOORS: dict[str, Door] = {
+    # account
+    "home": Door((302, 200, 303, 200, 200, 200), NEVER),
+    "login": Door((200, 302, 302, 302, 302, 302), (200, 302, 302, 302, 302, 302)),
+    "logout": Door(NEVER, (302, 302, 302, 302, 302, 302)),
+    "password": Door(SIGNED_IN, SIGNED_IN),
+    "invitation": Door(EVERYBODY, (422, 303, 303, 303, 303, 303)),
+    "project-create": Door((302, 403, 403, 403, 403, 403), (302, 403, 403, 403, 403, 403)),
+    # judging
+    "judge": Door(MEMBERS, NEVER),
+    "judge-next": Door(MEMBERS, NEVER),
+    # The assignment is Ann's: not even the owner sees or answers it.
+    "assignment": Door((302, 404, 200, 404, 404, 404), (302, 404, 422, 404, 404, 404)),
+    "assignment-skip": Door(NEVER, (302, 404, 303, 404, 404, 404)),
+    # the desk
+    "project": Door(READERS, NEVER),
+    "project-settings": Door(READERS, owner_post(422)),
+    "members": Door(READERS, NEVER),
+    "member-role": Door(NEVER, owner_post(303), {"role": "reviewer"}),
+    "member-remove": Door(NEVER, owner_post(303)),
+    "invitation-create": Door(NEVER, owner_post(201), {"role": "rater", "days": 7}),
+    "guidelines": Door(READERS, owner_post(303), {"text": "Be kind."}),
+    "prompts": Door(READERS, NEVER),
+    "prompts-add": Door(OWNERS, owner_post(303), {"text": "One more question?"}),
+    "prompt": Door(READERS, NEVER),
+    "rounds": Door(READERS, NEVER),
+    "round-prepare": Door(NEVER, owner_post(409)),
+    "round": Door(READERS, NEVER),
+    "round-status": Door(READERS, NEVER),
+    "round-launch": Door(OWNERS, owner_post(422)),
+    "round-abandon": Door(NEVER, owner_post(303)),
+    "round-retry": Door(NEVER, owner_post(409)),
+    "runs": Door(READERS, NEVER),
+    "run": Door(READERS, NEVER),
+    "run-status": Door(READERS, NEVER),
+    "run-cancel": Door(NEVER, owner_post(409)),
+    "run-chart": Door(READERS, NEVER),
+    "checkpoints": Door(READERS, NEVER),
+    "checkpoint": Door(READERS, NEVER),
+    "checkpoint-promote": Door(NEVER, owner_post(303)),
+    "checkpoint-retire": Door(NEVER, owner_post(409)),
+    "checkpoint-download": Door(READERS, NEVER),
+    "snapshots": Door(READERS, NEVER),
+    "snapshot": Door(READERS, NEVER),
+    "snapshot-download": Door(READERS, NEVER),
+}
+
+
+def names_in(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from names_in(pattern.url_patterns)
+        else:
+            yield pattern.name or str(pattern.pattern)
+
+
+def test_every_url_says_who_may_use_it() -> None:
+    assert sorted(names_in(urls.urlpatterns)) == sorted(DOORS)
+
+
+@pytest.fixture
+def addresses(cast: Cast, turned: Round) -> dict[str, str]:
+    """An address of each door, all inside the shop, on rows that exist."""
+    trained = turned.runs.get(kind="dpo")
+    policy = trained.checkpoint
+    _, token = invitation_create(project=cast.shop, role="rater", by=cast.olga)
+    arguments: dict[str, list[Any]] = {
+        "invitation": [token],
+        "assignment": [held(cast.shop, cast.ann).pk],
+        "member": [cast.shop.members.get(user=cast.ann).pk],
+        "prompt": [cast.shop.prompts.first().pk],  # type: ignore[union-attr]
+        "round": [turned.number],
+        "run": [trained.pk],
+        "checkpoint": [policy.pk],
+        "snapshot": [turned.snapshot.version],
+    }
+    places = {"home", "login", "logout", "password", "project-create"}
+    found = {}
+    for name in DOORS:
+        noun = name.split("-")[0]
+        rest = [] if name in ("round-prepare", "prompts-add", "invitation-create") else arguments.get(noun, [])
+        rest = [*rest, "loss", "light"] if name == "run-chart" else rest
+        inside = [] if name in places or name == "invitation" else ["shop"]
+        found[name] = reverse(name, args=[*inside, *rest])
+    found["round-launch"] = reverse("round-launch", args=["shop", turned.number + 1])
+    return found
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_each_role_gets_what_the_table_says(
+    name: str, cast: Cast, addresses: dict[str, str], client_of: Callable[[User | None], Client]
+) -> None:
+    door = DOORS[name]
+    met: dict[str, tuple[int, ...]] = {}
+    for method in ("get", "post"):
+        statuses = []
+        for user in cast.by_role().values():
+            with transaction.atomic():  # so that one person's visit does not change the next one's
+                data = door.data if method == "post" else None
+                statuses.append(getattr(client_of(user), method)(addresses[name], data).status_code)
+                transaction.set_rollback(True)
+        met[method] = tuple(statuses)
+
+    assert met == {"get": door.get, "post": door.post}
+
+
+def test_a_stranger_is_sent_to_the_log_in_and_back(cast: Cast, client_of: Callable[[User | None], Client]) -> None:
+    response = client_of(None).get("/p/shop/judge/")
+
+    assert response["Location"] == "/login/?next=/p/shop/judge/"
+
+
+def test_a_number_from_another_project_opens_nothing(
+    cast: Cast, turned: Round, client_of: Callable[[User | None], Client]
+) -> None:
+    """Otto owns the garden, so its desk is open to him; the shop's numbers are not, through no address."""
+    elsewhere = round_prepare(project=cast.garden)
+    client = client_of(cast.otto)
+    run, checkpoint = turned.runs.get(kind="dpo"), turned.runs.get(kind="dpo").checkpoint
+    prompt = cast.shop.prompts.latest("id")
+    member = cast.shop.members.get(user=cast.ann)
+
+    assert client.get(f"/p/garden/rounds/{elsewhere.number}/").status_code == 200
+    assert client.get(f"/p/garden/runs/{run.pk}/").status_code == 404
+    assert client.get(f"/p/garden/checkpoints/{checkpoint.pk}/download/").status_code == 404
+    assert client.get(f"/p/garden/prompts/{prompt.pk}/").status_code == 404
+    assert client.get(f"/p/garden/snapshots/{turned.snapshot.version}/").status_code == 404
+    assert client.post(f"/p/garden/members/{member.pk}/remove/").status_code == 404
