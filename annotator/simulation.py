@@ -22,7 +22,7 @@ from annotator.domain.raters import RuleRater
 VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"])
 STATES = ("ready", "preparing", "done")
 POLL_SECONDS = 2.0
-TRIES = 4  # of one request, while the server is away or overloaded
+TRIES = 7  # of one request, while the server is away or overloaded: half a minute in all
 REQUEST_SECONDS = 30.0
 
 
