@@ -13,6 +13,7 @@ from annotator.domain.formats.hh import read_hh
 from annotator.domain.formats.lines import Line, lines_of
 from annotator.domain.formats.llmfao import LlmfaoFiles, LlmfaoReader
 from annotator.domain.formats.records import Record
+from annotator.domain.formats.sharegpt import read_sharegpt
 from annotator.domain.formats.trl import read_trl
 from annotator.exceptions import InputInvalid
 
@@ -75,7 +76,7 @@ def _json_lines(files: list[Path], format: str) -> Source:
     if len(found) > 1:
         raise InputInvalid(f"The files are in different formats ({', '.join(sorted(found))}); import them one by one.")
     (only,) = found
-    read = {"hh": read_hh, "trl": read_trl}[only]
+    read = {"hh": read_hh, "trl": read_trl, "sharegpt": read_sharegpt}[only]
     return Source(only, (record for path in files for record in read(file_lines(path))))
 
 

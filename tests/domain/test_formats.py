@@ -15,6 +15,7 @@ from annotator.domain.formats.detection import format_of
 from annotator.domain.formats.hh import read_hh
 from annotator.domain.formats.lines import Line, lines_of
 from annotator.domain.formats.records import MAX_CHARACTERS, BadLine, JudgedComparison, Record
+from annotator.domain.formats.sharegpt import read_sharegpt
 from annotator.domain.formats.trl import read_trl
 from annotator.domain.verdicts import Outcome
 
@@ -187,6 +188,42 @@ def test_a_bad_trl_line_is_reported_with_its_field_and_reason(row: object, field
     assert reason in line.reason
 
 
+# --- sharegpt -------------------------------------------------------------------
+
+ASKED = [{"from": "human", "value": "Hi?"}]
+
+
+def gpt(value: object) -> dict[str, object]:
+    return {"from": "gpt", "value": value}
+
+
+def test_a_sharegpt_row_becomes_a_comparison() -> None:
+    row = {"conversations": ASKED, "chosen": gpt("Yes."), "rejected": gpt("No."), "system": "Be brief."}
+    judged = good(read_sharegpt, row)
+
+    assert judged.messages == [{"role": "system", "content": "Be brief."}, USER]
+    assert (preferred(judged), judged.votes[0].rater) == ("Yes.", "sharegpt")
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "reason"),
+    [
+        ({"chosen": gpt("a"), "rejected": gpt("b")}, "conversations", "must be a list"),
+        ({"conversations": [5], "chosen": gpt("a"), "rejected": gpt("b")}, "conversations", "an object with from"),
+        ({"conversations": [], "chosen": gpt("a"), "rejected": gpt("b")}, "chosen", "no turn comes before"),
+        ({"conversations": ASKED, "chosen": gpt("a")}, "rejected", "an object with from"),
+        ({"conversations": ASKED, "chosen": {"from": "tool"}, "rejected": gpt("b")}, "chosen", "from 'tool'"),
+        ({"conversations": ASKED, "chosen": gpt(5), "rejected": gpt("b")}, "chosen.value", "must be text"),
+        ({"conversations": ASKED, "chosen": gpt("a"), "rejected": gpt("a")}, "rejected", "the same text"),
+    ],
+)
+def test_a_bad_sharegpt_line_is_reported_with_its_field_and_reason(row: object, field: str, reason: str) -> None:
+    line = bad(read_sharegpt, row)
+
+    assert line.field == field
+    assert reason in line.reason
+
+
 # --- any line -----------------------------------------------------------------
 
 json_values = st.recursive(
@@ -206,7 +243,7 @@ rows = st.fixed_dictionaries(
     {},
     optional={
         "chosen": sides, "rejected": sides, "prompt": sides, "source": json_values,
-        "source_id": json_values, "tags": json_values, "label_origin": json_values,
+        "conversations": sides, "source_id": json_values, "tags": json_values, "label_origin": json_values,
     },
 )  # fmt: skip
 garbage = (
@@ -216,7 +253,7 @@ garbage = (
 )
 
 
-@pytest.mark.parametrize("read", [read_hh, read_trl])
+@pytest.mark.parametrize("read", [read_hh, read_trl, read_sharegpt])
 @given(data=st.lists(garbage, max_size=4).map(b"\n".join))
 def test_any_line_is_read_or_reported(read: Reader, data: bytes) -> None:
     """As many records as lines with something on them; no input makes a reader raise."""
@@ -278,6 +315,7 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm() -> None:
         ([b"{broken", {"chosen": hh("a"), "rejected": hh("b")}], "hh"),
         ([{"prompt": "Hi?", "chosen": "a", "rejected": "b"}], "trl"),
         ([{"chosen": [USER, YES], "rejected": [USER, NO]}], "trl"),
+        ([{"conversations": ASKED, "chosen": gpt("a"), "rejected": gpt("b")}], "sharegpt"),
         ([{"chosen": "a", "rejected": "b"}], None),
         ([{"instruction": "Hi?", "output": "a"}], None),
         ([b"PK\x03\x04"], None),

@@ -280,3 +280,10 @@ def votes_of(project: Project) -> dict[int, dict[int, str]]:
         assert value is not None
         votes[comparison][rater] = "equal" if value == 0 else "first" if value < 0 else "second"
     return votes
+
+
+def test_real_sharegpt_rows_come_in(shop: Project) -> None:
+    """194 rows says the README of the data; four of them say what an earlier one said."""
+    counts = imported(shop, real("01_preference_pairs/dpo_en_demo.dev.jsonl.gz"))
+
+    assert (counts.read, counts.imported, counts.known, counts.bad) == (194, 190, 4, 0)

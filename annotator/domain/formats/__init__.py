@@ -4,6 +4,7 @@
     records      what every format becomes, and the checks that every field passes
     hh           {"chosen", "rejected"} transcripts of Human and Assistant turns
     trl          {"prompt", "chosen", "rejected"}, plain or as messages
+    sharegpt     {"conversations", "chosen", "rejected"}, turns with from and value
     llmfao       a folder of prompts, models, comparisons and the votes on them
     detection    which of them a file is, by its content
 
