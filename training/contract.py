@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -17,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from training.config import DpoSettings, EvaluateSettings, RewardSettings, SamplingSettings, SftSettings
 from training.errors import CheckpointIncomplete, RequestInvalid, SnapshotInvalid
@@ -179,6 +178,10 @@ class GenerateRequest(Request):
     prompts: str
     settings: SamplingSettings = SamplingSettings()
 
+    @model_validator(mode="after")
+    def _labels_differ(self) -> GenerateRequest:
+        return _with_labels(self, self.policies)
+
 
 class EvaluateRequest(Request):
     kind: Literal["evaluate"] = "evaluate"
@@ -188,6 +191,20 @@ class EvaluateRequest(Request):
     snapshot_dir: str
     prompts: str
     settings: EvaluateSettings = EvaluateSettings()
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> EvaluateRequest:
+        return _with_labels(self, [self.candidate, self.parent])
+
+
+Asking = TypeVar("Asking", bound=Request)
+
+
+def _with_labels(request: Asking, policies: list[PolicyRef]) -> Asking:
+    """Answers are told apart by label alone, so no two policies may share one."""
+    if len({policy.label for policy in policies}) != len(policies):
+        raise ValueError("two policies have the same label")
+    return request
 
 
 AnyRequest = Annotated[
@@ -359,7 +376,7 @@ def folder_whole_or_absent(out_dir: Path) -> Iterator[Path]:
     try:
         yield partial
         partial.chmod(0o755)
-        os.replace(partial, out_dir)
+        partial.replace(out_dir)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
