@@ -103,7 +103,7 @@ def file_replace(path: Path, write: Callable[[Path], object]) -> None:
     write(partial)
     with partial.open("rb") as file:
         os.fsync(file.fileno())
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 @dataclass(frozen=True)

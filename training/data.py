@@ -101,7 +101,7 @@ def conversation_texts(
 
 def texts_encoded(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
     """Token ids of texts that a chat template wrote: it has already placed the special tokens."""
-    return tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []  # type: ignore[return-value]
+    return tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
 
 
 def answer_text(tokenizer: PreTrainedTokenizerBase, token_ids: Sequence[int]) -> str:

@@ -69,7 +69,9 @@ def evaluate(request: EvaluateRequest, report: Callable[[AnyEvent], None]) -> Ru
     ours, theirs = (_answers(policy, prompts, request) for policy in (candidate, parent))
 
     journal.stage("The reward model compares the answers.")
-    reward_ours, reward_theirs = (_rewards_of(judge, prompts, rows, settings.micro_batch_size) for rows in (ours, theirs))
+    reward_ours, reward_theirs = (
+        _rewards_of(judge, prompts, rows, settings.micro_batch_size) for rows in (ours, theirs)
+    )
     estimates["win_rate"] = _win_rate(ours, theirs, reward_ours, reward_theirs)
     estimates["length_ratio"] = _length_ratio(ours, theirs)
 
@@ -181,7 +183,8 @@ def _win_rate(
 
 
 def _length_ratio(ours: Sequence[ResponseRecord], theirs: Sequence[ResponseRecord]) -> Estimate:
-    ratio, low, high = metrics.ratio_interval(*(_per_prompt(rows, [len(r.token_ids) for r in rows]) for rows in (ours, theirs)))
+    lengths = (_per_prompt(rows, [len(row.token_ids) for row in rows]) for rows in (ours, theirs))
+    ratio, low, high = metrics.ratio_interval(*lengths)
     return Estimate(value=ratio, n=len({row.prompt_id for row in ours}), low=low, high=high)
 
 

@@ -163,7 +163,7 @@ def _step(
     tally: Tally = {}
     for at in range(0, len(batch), settings.micro_batch_size):
         loss, part = loss_of(batch[at : at + settings.micro_batch_size], total)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         tallies_add(tally, part)
         tallies_add(tally, {"train/loss": (float(loss.detach()), 0.0)})
     tally["train/loss"] = (tally["train/loss"][0], 1.0)

@@ -6,7 +6,7 @@ V vocabulary. Log-probabilities and losses are in nats.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -28,16 +28,22 @@ def token_logprobs(hidden_ND: Tensor, target_N: Tensor, head: Head, *, head_is_f
     head_is_frozen  True when no weight of the head is trained: the gradient of the hidden
                     states is then found in the forward pass and no logits are kept
     """
-    if hidden_ND.requires_grad and torch.is_grad_enabled():
-        if head_is_frozen:
-            logprob_N: Tensor = _FrozenHeadLogprobs.apply(hidden_ND, target_N, head, chunk)
-            return logprob_N
-        if len(target_N) > chunk:
-            parts = zip(hidden_ND.split(chunk), target_N.split(chunk), strict=True)
-            return torch.cat([checkpoint(_selected_logprobs, h, t, head, use_reentrant=False) for h, t in parts])
-        return _selected_logprobs(hidden_ND, target_N, head)
-    parts = zip(hidden_ND.split(chunk), target_N.split(chunk), strict=True)
-    return torch.cat([_selected_logprobs(h, t, head) for h, t in parts])
+    is_trained = hidden_ND.requires_grad and torch.is_grad_enabled()
+    if is_trained and head_is_frozen:
+        logprob_N: Tensor = _FrozenHeadLogprobs.apply(hidden_ND, target_N, head, chunk)  # type: ignore[no-untyped-call]
+        return logprob_N
+    logprobs = []
+    for hidden_CD, target_C in _chunks(hidden_ND, target_N, chunk):
+        if is_trained and len(target_N) > chunk:  # recompute logits in the backward pass rather than keep them all
+            logprobs.append(checkpoint(_selected_logprobs, hidden_CD, target_C, head, use_reentrant=False))
+        else:
+            logprobs.append(_selected_logprobs(hidden_CD, target_C, head))
+    return torch.cat(logprobs)
+
+
+def _chunks(hidden_ND: Tensor, target_N: Tensor, chunk: int) -> Iterator[tuple[Tensor, Tensor]]:
+    for at in range(0, len(target_N), chunk):
+        yield hidden_ND[at : at + chunk], target_N[at : at + chunk]
 
 
 def _selected_logprobs(hidden_ND: Tensor, target_N: Tensor, head: Head) -> Tensor:
@@ -55,7 +61,7 @@ class _FrozenHeadLogprobs(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden_ND: Tensor, target_N: Tensor, head: Head, chunk: int) -> Tensor:
         logprobs, gradients = [], []
-        for hidden_CD, target_C in zip(hidden_ND.split(chunk), target_N.split(chunk), strict=True):
+        for hidden_CD, target_C in _chunks(hidden_ND, target_N, chunk):
             with torch.enable_grad():
                 leaf_CD = hidden_CD.detach().requires_grad_()
                 logprob_C = _selected_logprobs(leaf_CD, target_C, head)
@@ -66,7 +72,7 @@ class _FrozenHeadLogprobs(torch.autograd.Function):
         return torch.cat(logprobs)
 
     @staticmethod
-    def backward(ctx: Any, upstream_N: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, upstream_N: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient_ND,) = ctx.saved_tensors
         return gradient_ND * upstream_N[:, None].to(gradient_ND.dtype), None, None, None
 

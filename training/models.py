@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils.logging import disable_progress_bar
 
 from training import data, losses
 from training.config import LoraSettings
@@ -69,13 +70,22 @@ class Policy:
 
     @property
     def head_is_frozen(self) -> bool:
-        return not any(p.requires_grad for p in self.causal_lm.get_output_embeddings().parameters())
+        return not any(p.requires_grad for p in self._head_module.parameters())
+
+    @property
+    def vocabulary(self) -> int:
+        return int(self._head_module.weight.shape[0])
+
+    @property
+    def _head_module(self) -> nn.Linear:
+        module: nn.Linear = self.causal_lm.get_output_embeddings()  # type: ignore[no-untyped-call]
+        return module
 
     @property
     def head_chunk(self) -> int:
         """Rows of the head computed at once: 16 MiB of float32 logits on CPU, 1 GiB on CUDA."""
         room = 2**28 if self.device.type == "cuda" else 2**22
-        return max(64, room // int(self.causal_lm.get_output_embeddings().weight.shape[0]))
+        return max(64, room // self.vocabulary)
 
     def hidden(self, layout: Layout) -> Tensor:
         """Last hidden states of every place, shape (M, D)."""
@@ -92,7 +102,7 @@ class Policy:
     def head(self, hidden_ND: Tensor) -> Tensor:
         """Logits of the next token, shape (N, V), as the whole model would give them."""
         with self.autocast():
-            logits_NV: Tensor = self.causal_lm.get_output_embeddings()(hidden_ND)
+            logits_NV: Tensor = self._head_module(hidden_ND)
         return _logits_shaped(logits_NV, self.causal_lm.config.get_text_config())
 
     def logprobs(self, layout: Layout, sequences: int) -> Tensor:
@@ -115,7 +125,7 @@ class Policy:
             end_ids=self.end_ids,
             end_id=self.end_id,
             max_length=max_length,
-            vocabulary=int(self.causal_lm.get_input_embeddings().weight.shape[0]),
+            vocabulary=self.vocabulary,
         )
 
     def autocast(self) -> torch.autocast:
@@ -254,7 +264,7 @@ def policy_load(
         if merge or trains_all:
             model = model.merge_and_unload()  # type: ignore[operator]
         elif lora is not None and _rank_of(adapter) != lora.lora_rank:
-            notes.append(f"The parent's adapter has rank {_rank_of(adapter)} and keeps it; the setting is for new ones.")
+            notes.append(f"The parent's adapter has rank {_rank_of(adapter)} and is continued at that rank.")
     elif lora is not None and not trains_all:
         model = _adapter_add(base, lora, seed)
     model.requires_grad_(trains_all) if trains_all or lora is None else None
@@ -285,6 +295,7 @@ def dropout_enable(policy: Policy) -> None:
 
 def _base_load(folder: str, device: torch.device, *, float32: bool) -> PreTrainedModel:
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder, dtype="auto", use_safetensors=True, trust_remote_code=False, attn_implementation="sdpa"
@@ -292,7 +303,7 @@ def _base_load(folder: str, device: torch.device, *, float32: bool) -> PreTraine
     except (OSError, ValueError) as error:
         raise ModelUnusable(f"{folder} cannot be loaded as a causal language model: {error}") from error
     dtype = torch.float32 if float32 else _dtype_for(device, sum(p.numel() for p in model.parameters()))
-    moved: PreTrainedModel = model.to(device=device, dtype=dtype)
+    moved: PreTrainedModel = nn.Module.to(model, device=device, dtype=dtype)
     return moved
 
 
@@ -306,7 +317,7 @@ def _dtype_for(device: torch.device, parameters: int) -> torch.dtype:
 def _tokenizer_load(folder: str) -> tuple[PreTrainedTokenizerBase, list[str]]:
     notes = []
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ModelUnusable(f"{folder} has no usable tokenizer: {error}") from error
     tokenizer = _tokenizer_checked(folder, tokenizer)
@@ -333,7 +344,7 @@ def _tokenizer_checked(folder: str, tokenizer: PreTrainedTokenizerBase) -> PreTr
     written = Tokenizer.from_file(str(file)).encode(PROBE, add_special_tokens=False).ids
     if tokenizer(PROBE, add_special_tokens=False)["input_ids"] == written:
         return tokenizer
-    plain = PreTrainedTokenizerFast.from_pretrained(folder)
+    plain: PreTrainedTokenizerBase = PreTrainedTokenizerFast.from_pretrained(folder)
     if plain(PROBE, add_special_tokens=False)["input_ids"] != written:
         raise ModelUnusable(f"The tokenizer of {folder} does not encode text as its tokenizer.json says.")
     return plain
@@ -343,9 +354,9 @@ def _ends_of(tokenizer: PreTrainedTokenizerBase, causal_lm: PreTrainedModel) -> 
     """Every token that ends a turn, and the one the chat template writes."""
     generation = getattr(causal_lm, "generation_config", None)
     listed = getattr(generation, "eos_token_id", None)
-    ends = {int(tokenizer.eos_token_id)}  # type: ignore[arg-type]
+    ends = {int(tokenizer.eos_token_id)}
     ends |= set(listed) if isinstance(listed, list) else {listed} if isinstance(listed, int) else set()
-    return frozenset(ends), int(tokenizer.eos_token_id)  # type: ignore[arg-type]
+    return frozenset(ends), int(tokenizer.eos_token_id)
 
 
 def _adapter_of(ref: PolicyRef) -> tuple[str | None, Path | None]:
@@ -366,7 +377,7 @@ def _rank_of(adapter: Path) -> int:
 def _adapter_attach(base: PreTrainedModel, adapter: Path, *, is_trainable: bool) -> nn.Module:
     from peft import PeftModel
 
-    model: nn.Module = PeftModel.from_pretrained(base, str(adapter), is_trainable=is_trainable)  # type: ignore[arg-type]
+    model: nn.Module = PeftModel.from_pretrained(base, str(adapter), is_trainable=is_trainable)
     return model
 
 
@@ -382,7 +393,7 @@ def _adapter_add(base: PreTrainedModel, lora: LoraSettings, seed: int) -> nn.Mod
         task_type="CAUSAL_LM",
     )
     torch.manual_seed(seed)
-    model: nn.Module = get_peft_model(base, config)  # type: ignore[assignment]
+    model: nn.Module = get_peft_model(base, config)
     return model
 
 

@@ -83,33 +83,40 @@ def _dice(label: str, answers: Sequence[_Wanted], length: int, seed: int) -> Ten
     return torch.stack(rows)
 
 
-class _GrowingLayer(DynamicLayer):
-    """Keys and values of one layer in a buffer with room to spare; `keys` and `values` are views of its filled part."""
+class _GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
+    """Keys and values of one layer in buffers with room to spare; `keys` and `values` are views of the filled part."""
 
-    def update(self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object) -> tuple[Tensor, Tensor]:
-        done = self.get_seq_length()
-        if not self.is_initialized:
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.filled = 0
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: object, **__: object) -> tuple[Tensor, Tensor]:
+        done, new = self.filled, self.filled + key_states.shape[-2]
+        if done == 0:
             self.lazy_initialization(key_states, value_states)
-            self.room_keys, self.room_values = self.keys, self.values
-        new = done + key_states.shape[-2]
-        if done == 0 or new > self.room_keys.shape[-2]:
-            self.room_keys = _with_room(self.keys, key_states, new + CACHE_STRIDE)
-            self.room_values = _with_room(self.values, value_states, new + CACHE_STRIDE)
+            self.room_keys = self.room_values = key_states[:, :, :0]
+        if new > self.room_keys.shape[-2]:
+            self.room_keys = _with_room(self.room_keys[:, :, :done], key_states, new + CACHE_STRIDE)
+            self.room_values = _with_room(self.room_values[:, :, :done], value_states, new + CACHE_STRIDE)
         self.room_keys[:, :, done:new] = key_states
         self.room_values[:, :, done:new] = value_states
-        self.keys, self.values = self.room_keys[:, :, :new], self.room_values[:, :, :new]
-        return self.keys, self.values
+        return self._show(new)
 
     def batch_select_indices(self, indices: Tensor) -> None:
-        done = self.get_seq_length()
         self.room_keys, self.room_values = self.room_keys[indices], self.room_values[indices]
-        self.keys, self.values = self.room_keys[:, :, :done], self.room_values[:, :, :done]
+        self._show(self.filled)
+
+    def _show(self, filled: int) -> tuple[Tensor, Tensor]:
+        self.filled = filled
+        keys, values = self.room_keys[:, :, :filled], self.room_values[:, :, :filled]
+        self.keys, self.values = keys, values
+        return keys, values
 
 
 def _with_room(old_BHTK: Tensor, like_BHTK: Tensor, room: int) -> Tensor:
     batch, heads, _, width = like_BHTK.shape
     new_BHTK = like_BHTK.new_empty(batch, heads, room, width)
-    if old_BHTK.numel():
+    if old_BHTK.shape[-2]:
         new_BHTK[:, :, : old_BHTK.shape[-2]] = old_BHTK
     return new_BHTK
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable
 from pathlib import Path
 
-import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -26,7 +23,10 @@ def tokenizer_make(chat_template: str | None = CHAT_TEMPLATE) -> PreTrainedToken
     plain.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     plain.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=plain, pad_token="<|pad|>", bos_token="<|bos|>", eos_token="<|end|>",
+        tokenizer_object=plain,
+        pad_token="<|pad|>",
+        bos_token="<|bos|>",
+        eos_token="<|end|>",
         additional_special_tokens=SPECIALS[2:5],
     )
     tokenizer.chat_template = chat_template
@@ -37,9 +37,17 @@ def model_make(folder: Path, *, seed: int = 0, chat_template: str | None = CHAT_
     """A two-layer Llama shape with random weights, saved the Hugging Face way."""
     tokenizer = tokenizer_make(chat_template)
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=512, tie_word_embeddings=True,
-        bos_token_id=1, eos_token_id=5, pad_token_id=0,
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        bos_token_id=1,
+        eos_token_id=5,
+        pad_token_id=0,
     )
     torch.manual_seed(seed)
     LlamaForCausalLM(config).save_pretrained(folder)
