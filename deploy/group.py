@@ -93,11 +93,15 @@ class Watch:
 
     def _look(self) -> None:
         started = time.monotonic()
-        parent = os.getppid()
+        make = os.getppid() if "MAKELEVEL" in os.environ else 0
+        was_catching = bool(make) and catches_interrupt(make)
         is_ready, next_word = False, started + QUIET_SECONDS
         while not self.ended.wait(LOOK_SECONDS):
             self._servers_replace()
-            if "MAKELEVEL" in os.environ and os.getppid() != parent:  # `make up` was killed, and we with it
+            is_gone = bool(make) and os.getppid() != make
+            # SIGINT sent to make alone (a terminal tells both) makes it wait for us without a word. It restores the
+            # default handling when the signal arrives; in the background it ignores the signal from the start.
+            if is_gone or (was_catching and not catches_interrupt(make)):
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
             if is_ready:
@@ -138,6 +142,16 @@ class Watch:
         return "; ".join(f"{part}: {state}" for part, state in parts.items() if part != "ready" and state != "ok")
 
 
+def catches_interrupt(pid: int) -> bool:
+    """Whether that process has a handler for SIGINT; False where the system does not tell (it does on Linux)."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    caught = next((line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")), "0")
+    return bool(int(caught, 16) >> (signal.SIGINT - 1) & 1)
+
+
 def run_step(command: list[str], *, environment: dict[str, str], progress: Progress) -> int:
     """Run a command that ends by itself and say its lines; Ctrl-C reaches it only through us."""
     step = subprocess.Popen(
@@ -145,15 +159,17 @@ def run_step(command: list[str], *, environment: dict[str, str], progress: Progr
     )
     try:
         assert step.stdout is not None
-        line = ""
+        last, rest = b"", b""
         while True:
             if not select.select([step.stdout], [], [], QUIET_SECONDS)[0]:
-                progress.say(f"still at it: {line}")
-            elif data := os.read(step.stdout.fileno(), 1 << 16):  # Python writes whole lines here
-                for line in data.decode("utf-8", "replace").splitlines():
-                    progress.say(line)
-            else:
+                progress.say(f"still at it: {last.decode('utf-8', 'replace')}")
+                continue
+            data = os.read(step.stdout.fileno(), 1 << 16)
+            if not data:
                 return step.wait()
+            *lines, rest = (rest + data).split(b"\n")
+            for last in lines:
+                progress.say(last.decode("utf-8", "replace"))
     finally:
         if step.poll() is None:
             keep.group_kill(step.pid)
