@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Max, Q
+from django.db.models.functions import Right
 from django.utils import timezone
 
 from annotator.domain.lifecycles import CheckpointState, RoundState, RunKind, RunState, is_allowed
@@ -293,10 +294,17 @@ def _writers(project: Project) -> list[Checkpoint]:
 
 
 def _prompts_for_round(project: Project) -> list[int]:
-    """The least used prompts first; among equals a draw that depends on their content alone."""
+    """The least used prompts first; among equals a draw that depends on their content alone.
+
+    The draw is the end of the content's hash, because its beginning decides the split:
+    sorted by that, a round would hold nothing but held-out prompts.
+    """
     prompts = (
-        project.prompts.annotate(used=Count("comparisons", filter=~Q(comparisons__round__state=RoundState.ABANDONED)))
-        .order_by("used", "content_sha256")
+        project.prompts.annotate(
+            used=Count("comparisons", filter=~Q(comparisons__round__state=RoundState.ABANDONED)),
+            draw=Right("content_sha256", 16),
+        )
+        .order_by("used", "draw")
         .values_list("id", flat=True)[: project.prompts_per_round]
     )
     return list(prompts)

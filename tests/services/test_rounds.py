@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from annotator.domain.lifecycles import CheckpointState, RoundState, RunKind, RunState
 from annotator.exceptions import ChildKilled, RoundNotReady, StateNotAllowed
-from annotator.models import Checkpoint, Comparison, Project, Round, Run, Snapshot, User
+from annotator.models import Checkpoint, Comparison, Project, Prompt, Round, Run, Snapshot, Split, User
 from annotator.services.assignments import assignment_claim
 from annotator.services.judgments import judgment_submit
+from annotator.services.prompts import prompts_add
 from annotator.services.rounds import (
     promoted_policy,
     round_abandon,
@@ -280,3 +281,16 @@ def test_the_request_of_a_run_names_folders_below_the_store(queued: Run, store: 
     run_execute(run_id=queued.pk, worker="test", engine=engine)
 
     assert Path(engine.requests[0].out_dir).is_relative_to(store)
+
+
+def test_a_round_draws_training_and_held_out_prompts_in_their_natural_shares(project: Project) -> None:
+    prompts_add(
+        project=project, conversations=[[{"role": "user", "content": f"Further question {n}?"}] for n in range(500)]
+    )
+    Project.objects.update(prompts_per_round=200)
+    project.refresh_from_db()
+
+    drawn = round_prepare(project=project).runs.get().details["prompts"]
+
+    held_out = Prompt.objects.filter(pk__in=drawn, split=Split.HOLDOUT).count()
+    assert 20 < held_out < 60  # a fifth of 200, give or take four standard deviations
