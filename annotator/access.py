@@ -76,7 +76,7 @@ def project_maker(user: User) -> User:
 def assignment_of(member: Member, assignment_id: int) -> Assignment:
     """The member's own assignment: nobody sees another rater's, whatever their role."""
     rows = Assignment.objects.select_related(
-        "comparison__prompt", "comparison__first", "comparison__second", "comparison__round", "rater"
+        "comparison__prompt", "comparison__first", "comparison__second", "comparison__round__project", "rater"
     )
     return _only(
         rows.filter(pk=assignment_id, rater=member.user_id, comparison__round__project=member.project_id),

@@ -61,7 +61,7 @@ project: list[URLPattern | URLResolver] = [
     path("snapshots/<int:version>/download/", snapshots.download, name="snapshot-download"),
 ]
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", account.home, name="home"),
     path("login/", account.Login.as_view(), name="login"),
     path("logout/", account.Logout.as_view(), name="logout"),

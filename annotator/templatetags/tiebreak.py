@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -105,8 +104,13 @@ def words(code: str) -> str:
 
 
 @register.filter
-def as_json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
+def setting(value: Any) -> str:
+    """A stored setting as people write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{words(name)} {setting(inner)}" for name, inner in value.items())
+    return DASH if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @register.filter
@@ -119,11 +123,6 @@ def last_turn(messages: list[dict[str, str]]) -> str:
 def side(value: float | None) -> str:
     """Which pane a button points at, so that hovering it can light the pane up."""
     return "both" if not value else ("a" if value < 0 else "b")
-
-
-@register.filter
-def get(mapping: dict[str, Any], key: str) -> Any:
-    return mapping.get(key)
 
 
 @register.filter

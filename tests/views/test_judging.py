@@ -1,0 +1,306 @@
+"""The rater's page over HTTP: with htmx, without JavaScript, twice, too late, and blind."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from annotator.domain.lifecycles import AssignmentState
+from annotator.models import Assignment, Checkpoint, Judgment, Response, Round, User
+from annotator.services.assignments import assignments_sweep
+from annotator.services.judgments import judgment_submit
+from annotator.services.rounds import round_abandon
+from tests.cast import Cast
+from tests.factories import held, judged
+from tests.keys import key
+from tests.views.page import forms_of
+
+HTMX = {"HX-Request": "true"}
+JUDGE = "/p/shop/judge/"
+
+
+@pytest.fixture
+def ann(cast: Cast, collecting: Round, client_of: Callable[[User | None], Client]) -> Client:
+    return client_of(cast.ann)
+
+
+def press(client: Client, page: Any, answer: str, headers: dict[str, str] | None = None, **more: Any) -> Any:
+    """Press a verdict button of the card on this page."""
+    form = forms_of(page)["verdict"]
+    return client.post(form.action, {**form.fields, "answer": answer, **more}, headers=headers or {})
+
+
+# --- one judgment after another ------------------------------------------------
+
+
+def test_without_javascript_a_verdict_is_stored_and_leads_to_the_next_card(ann: Client) -> None:
+    page = ann.get(JUDGE)
+
+    answered = press(ann, page, "slightly_b")
+
+    assert (answered.status_code, answered["Location"]) == (303, JUDGE)
+    assert Judgment.objects.get().answer == "slightly_b"
+    assert forms_of(ann.get(JUDGE))["verdict"].action != forms_of(page)["verdict"].action
+
+
+def test_with_htmx_the_next_card_and_a_receipt_come_in_the_same_answer(ann: Client) -> None:
+    page = ann.get(JUDGE)
+
+    answered = press(ann, page, "a", HTMX, milliseconds="4200")
+
+    assert answered.status_code == 200
+    assert forms_of(answered)["verdict"].action != forms_of(page)["verdict"].action
+    assert "<html" not in answered.content.decode()
+    assert "Saved: A is better" in answered.content.decode()
+    assert Judgment.objects.get().seconds == 4.2
+
+
+def test_a_reload_shows_the_same_comparison_again(ann: Client) -> None:
+    first, again = ann.get(JUDGE), ann.get(JUDGE)
+
+    assert forms_of(first)["verdict"].action == forms_of(again)["verdict"].action
+    assert Assignment.objects.count() == 1
+
+
+def test_sending_the_same_card_twice_stores_one_judgment(ann: Client) -> None:
+    """A second press, or a retry after the answer was lost: the key of the card makes it harmless."""
+    page = ann.get(JUDGE)
+
+    press(ann, page, "a", HTMX)
+    again = press(ann, page, "b", HTMX)
+
+    assert again.status_code == 200
+    assert Judgment.objects.get().answer == "a"
+
+
+def test_every_card_draws_its_own_key(ann: Client) -> None:
+    assert forms_of(ann.get(JUDGE))["verdict"].fields["key"] != forms_of(ann.get(JUDGE))["verdict"].fields["key"]
+
+
+def test_a_reason_travels_with_the_verdict(ann: Client) -> None:
+    press(ann, ann.get(JUDGE), "b", rationale="  It answers the question. ")
+
+    assert Judgment.objects.get().rationale == "It answers the question."
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_an_answer_that_the_scale_does_not_have_is_said_on_the_card(ann: Client, headers: dict[str, str]) -> None:
+    page = ann.get(JUDGE)
+
+    refused = press(ann, page, "c", headers)
+
+    assert refused.status_code == 422
+    assert "not one of the available choices" in refused.content.decode()
+    assert forms_of(refused)["verdict"].action == forms_of(page)["verdict"].action
+    assert not Judgment.objects.exists()
+
+
+def test_a_skip_gives_the_comparison_back_and_shows_another(ann: Client) -> None:
+    page = ann.get(JUDGE)
+    skip = forms_of(page)["skip"]
+
+    assert ann.post(skip.action).status_code == 303
+    assert ann.post(skip.action, headers=HTMX).status_code == 200  # twice is harmless
+    assert forms_of(ann.get(JUDGE))["skip"].action != skip.action
+    assert Assignment.objects.filter(state=AssignmentState.SKIPPED).count() == 1
+
+
+# --- undo ----------------------------------------------------------------------
+
+
+def test_undo_shows_the_last_comparison_with_the_earlier_answer_marked(ann: Client) -> None:
+    first = ann.get(JUDGE)
+    after = press(ann, first, "slightly_a", HTMX)
+    undo = re.search(r'href="([^"]+)"[^>]*data-key="KeyZ', after.content.decode())
+
+    assert undo
+    assert undo[1] == forms_of(first)["verdict"].action
+    shown = ann.get(undo[1], headers=HTMX).content.decode()
+    assert "“A slightly”" in shown
+    assert re.search(r'value="slightly_a"[^>]*aria-current="true"', shown)
+
+
+def test_choosing_again_supersedes_and_returns_to_the_card_that_was_held(ann: Client) -> None:
+    first = ann.get(JUDGE)
+    after = press(ann, first, "slightly_a", HTMX)
+    shown = ann.get(forms_of(first)["verdict"].action)
+
+    corrected = press(ann, shown, "b", HTMX)
+
+    assert Judgment.objects.current().get().answer == "b"
+    assert Judgment.objects.count() == 2
+    assert forms_of(corrected)["verdict"].action == forms_of(after)["verdict"].action
+
+
+# --- the world moves on ----------------------------------------------------------
+
+
+def test_a_lapsed_comparison_that_others_judged_is_said_and_the_next_one_shown(cast: Cast, ann: Client) -> None:
+    page = ann.get(JUDGE)
+    mine = Assignment.objects.get()
+    assignments_sweep(now=timezone.now() + timedelta(days=1))
+    for other in (cast.rui, cast.olga):
+        judgment_submit(assignment=held(cast.shop, other), answer="a", key=key(other.pk))
+
+    late = press(ann, page, "a", HTMX)
+
+    assert late.status_code == 409
+    assert "was released because its time ran out" in late.content.decode()
+    assert forms_of(late)["verdict"].action != f"{JUDGE}{mine.pk}/"
+
+
+def test_without_javascript_the_same_is_said_on_the_next_page(cast: Cast, collecting: Round, ann: Client) -> None:
+    page = ann.get(JUDGE)
+    round_abandon(round=collecting)
+
+    late = press(ann, page, "a")
+
+    assert late.status_code == 303
+    assert "takes no more judgments" in ann.get(JUDGE).content.decode()
+
+
+def test_nothing_left_is_said_and_asked_again_by_itself(cast: Cast, ann: Client) -> None:
+    judged(cast.shop, cast.ann)
+
+    shown = ann.get(JUDGE).content.decode()
+
+    assert "Nothing is left for you" in shown
+    assert 'data-state="done"' in shown
+    assert 'hx-get="/p/shop/judge/next/"' in shown
+
+
+def test_a_waiting_page_turns_into_the_card_and_stops_asking(
+    cast: Cast, client_of: Callable[[User | None], Client], request: pytest.FixtureRequest
+) -> None:
+    client = client_of(cast.ann)
+    assert "This project has not begun" in client.get(JUDGE).content.decode()
+    request.getfixturevalue("collecting")
+
+    card = client.get(f"{JUDGE}next/", headers=HTMX).content.decode()
+
+    assert 'id="verdict"' in card
+    assert "every 3s" not in card
+
+
+def test_a_lost_session_makes_htmx_leave_the_page_instead_of_swapping_a_log_in_into_it(
+    client_of: Callable[[User | None], Client], db: None
+) -> None:
+    url = "http://testserver/p/shop/judge/"
+
+    response = client_of(None).get(f"{JUDGE}next/", headers={**HTMX, "HX-Current-URL": url})
+
+    assert response["HX-Redirect"].startswith("/login/?next=")
+
+
+# --- blind -----------------------------------------------------------------------
+
+
+def test_nothing_on_the_page_says_who_wrote_what(
+    cast: Cast, turned: Round, client_of: Callable[[User | None], Client]
+) -> None:
+    """Round two holds answers of two checkpoints. Texts are made alike first, so that only the page could tell."""
+    Response.objects.update(text="The same words.")
+    client = client_of(cast.ann)
+    page = client.get(JUDGE).content.decode()
+    assignment = Assignment.objects.get(rater=cast.ann, state=AssignmentState.HELD)
+    comparison = assignment.comparison
+
+    for checkpoint in Checkpoint.objects.all():
+        assert checkpoint.name not in page
+        assert not checkpoint.sha256 or checkpoint.sha256 not in page
+    # What is left after the assignment's own id, the key and the CSRF tokens holds no number but progress and keys.
+    rest = page.replace(f"{JUDGE}{assignment.pk}/", "")
+    rest = re.sub(r'name="(key|csrfmiddlewaretoken)" value="[^"]+"', "", rest)
+    rest = re.sub(rf"{JUDGE}\d+/", "", rest)  # undo: the rater's own assignment
+    for secret in (comparison.pk, comparison.first_id, comparison.second_id):
+        assert not re.search(rf'(?:id|data-[a-z]+|href|name|value)="[^"]*\b{secret}\b', rest)
+    left, right = re.findall(r'<article class="pane pane-[ab]".*?</article>', page, re.DOTALL)
+    for a, b in (("answer-a", "answer-b"), ("pane-a", "pane-b"), (">A<", ">B<"), ("Answer A", "Answer B")):
+        left = left.replace(a, b)
+    assert left.replace('"left"', '"right"') == right
+
+
+def test_the_stored_order_decides_who_sits_left(cast: Cast, ann: Client) -> None:
+    page = ann.get(JUDGE).content.decode()
+    assignment = Assignment.objects.get()
+
+    shown = re.findall(r'data-answer="(left|right)"><p>(.*?)</p>', page)
+
+    assert dict(shown) == {"left": assignment.left.text, "right": assignment.right.text}
+
+
+# --- hostile text ------------------------------------------------------------------
+
+HOSTILE = """<script>alert(1)</script>
+<img src=x onerror=alert(2)> <svg onload=alert(3)><style>body{display:none}</style>
+[click](javascript:alert(4)) ![pixel](https://evil.example/p.png) <javascript:alert(5)>
+[data](data:text/html;base64,PHNjcmlwdD4=) </article></main><form action="https://evil.example">
+
+```html" onmouseover="alert(6)
+</code></pre><script>alert(7)</script>
+```
+"""
+
+
+def test_what_a_model_wrote_cannot_act(cast: Cast, ann: Client) -> None:
+    Response.objects.update(text=HOSTILE)
+    page = ann.get(JUDGE).content.decode()
+
+    panes = "".join(re.findall(r'<div class="text" data-answer.*?</article>', page, re.DOTALL))
+
+    assert panes.count("alert(1)") == 2  # both answers are there, as text
+    tags = set(re.findall(r"<([a-z0-9]+)", panes))
+    assert tags <= {"div", "p", "br", "pre", "code", "span", "a", "em", "strong"}
+    assert not re.search(r"<[^>]*\s(?:on\w+|style|src)\s*=", panes)
+    assert not re.search(r'href="(?:javascript|data):', panes)
+    assert "https://evil.example" not in "".join(re.findall(r"<form[^>]*>", page))
+
+
+def test_every_page_forbids_inline_scripts_and_styles_and_has_none(cast: Cast, ann: Client) -> None:
+    response = ann.get(JUDGE)
+    policy, page = response["Content-Security-Policy"], response.content.decode()
+
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<script(?![^>]*\ssrc=)", page)
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|hx-on", page)
+
+
+# --- cost --------------------------------------------------------------------------
+
+
+def test_a_verdict_with_the_next_card_costs_a_fixed_number_of_queries(cast: Cast, ann: Client) -> None:
+    press(ann, ann.get(JUDGE), "a", HTMX)
+    page = ann.get(JUDGE)
+
+    with CaptureQueriesContext(connection) as few:
+        page = press(ann, page, "a", HTMX)
+    judged(cast.shop, cast.rui, limit=6)
+    with CaptureQueriesContext(connection) as later:
+        press(ann, page, "b", HTMX)
+
+    assert len(later) == len(few)
+    assert len(few) <= 30
+
+
+def test_the_page_and_what_it_loads_stay_small(ann: Client) -> None:
+    """CSS and scripts of the judge page, compressed: at most 60 KB."""
+    page = ann.get(JUDGE).content.decode()
+    total = 0
+    for path in re.findall(r'(?:src|href)="/static/([^"]+\.(?:js|css))"', page):
+        found = finders.find(path)
+        assert isinstance(found, str)
+        total += len(gzip.compress(Path(found).read_bytes()))
+
+    assert total < 60 * 1024
