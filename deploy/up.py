@@ -222,12 +222,10 @@ def greeting(settings: Any) -> list[str]:
     logins = logins_read(settings.HOME / "logins.json")
     lines = ["", f"    Tiebreak   http://{host}:{settings.PORT}/"]
     lines += [f"    {role:<10} {login['username']}  {login['password']}" for role, login in logins.items()]
-    return [
-        *lines,
-        "",
-        "    Ctrl-C stops everything; `make up` goes on from there. `make logins` prints this again.",
-        "",
-    ]
+    if settings.BIND not in ("127.0.0.1", "::1", "localhost") and not settings.text("TIEBREAK_ALLOWED_HOSTS"):
+        lines += ["", "    Browsers elsewhere need to be told this machine's names: TIEBREAK_ALLOWED_HOSTS=name,name"]
+    lines += ["", "    Ctrl-C stops everything; `make up` goes on from there. `make logins` prints this again."]
+    return [*lines, ""]
 
 
 def signals_ignore() -> None:
