@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from annotator.domain.lifecycles import RoundState, RunState
+from annotator.domain.lifecycles import RoundState
 from annotator.engine import engine_start, starter_prompts
-from annotator.models import Checkpoint, Comparison, Project, Role, Round, Run, User
+from annotator.models import Checkpoint, Comparison, Project, Role, Round, User
 from annotator.services.assignments import assignment_claim
 from annotator.services.judgments import judgment_submit
 from annotator.services.projects import member_set_role, project_create
 from annotator.services.prompts import prompts_add
-from annotator.services.rounds import round_advance, round_launch, round_prepare
-from annotator.services.runs import run_execute
+from annotator.services.rounds import round_launch, round_prepare
 from annotator.store import store_path
 from tests.keys import key
+from tests.workers import work
 from training.config import (
     DpoSettings,
     EvaluateSettings,
@@ -44,19 +44,6 @@ def project(db: None, store: Path) -> Project:
     return project
 
 
-def work(project: Project) -> None:
-    """What tick and workers do, until nothing is left to do; a failed run fails the test with its reason."""
-    while True:
-        for round in Round.objects.filter(project=project):
-            round_advance(round_id=round.pk)
-        run = Run.objects.filter(state=RunState.QUEUED).first()
-        if run is None:
-            return
-        done = run_execute(run_id=run.pk, worker="test", engine=engine_start)
-        assert done is not None
-        assert done.state == RunState.SUCCEEDED, f"{done}: {done.error}"
-
-
 def judge_all(project: Project, rater: User) -> int:
     """Prefer the shorter answer everywhere; return how many were judged."""
     count = 0
@@ -74,12 +61,12 @@ def test_judgments_become_a_checkpoint_whose_answers_are_the_next_comparisons(pr
     ann = User.objects.create_user("ann")
     member_set_role(project=project, user=ann, role=Role.RATER)
     first = round_prepare(project=project, settings=SETTINGS)
-    work(project)
+    work(project, engine_start)
     judged = judge_all(project, ann)
     assert judged > PROMPTS / 2
 
     round_launch(round=first, settings=SETTINGS, by=None)
-    work(project)
+    work(project, engine_start)
 
     candidate = Checkpoint.objects.get(name="round-1")
     second = Round.objects.get(number=2)

@@ -35,6 +35,7 @@ from annotator.services.runs import (
 from annotator.store import store_path
 from tests.fakes import FakeEngine
 from tests.keys import key
+from tests.workers import work
 from training.contract import COMPARISONS, PreferenceRecord, RunReport, rows_read, snapshot_verify
 
 
@@ -47,19 +48,6 @@ def judge(project: Project, rater: User, count: int, start: int = 0) -> None:
 
 def launch(round: Round) -> Round:
     return round_launch(round=round, settings=standard_settings(), by=None)
-
-
-def work(project: Project, engine: FakeEngine, limit: int = 20) -> None:
-    """Do what tick and workers would do, until nothing is left to do."""
-    for _ in range(limit):
-        for round in Round.objects.filter(project=project):
-            round_advance(round_id=round.pk)
-        waiting = Run.objects.filter(state=RunState.QUEUED)
-        if not waiting:
-            return
-        for run in waiting:
-            run_execute(run_id=run.pk, worker="test", engine=engine)
-    raise AssertionError("the loop does not come to rest")
 
 
 @pytest.fixture
