@@ -16,9 +16,9 @@ from training.config import DpoSettings, EvaluateSettings, RewardSettings, Round
 
 SHORT = SamplingSettings(answers_per_prompt=1, max_new_tokens=24)
 SETTINGS = RoundSettings(
-    reward=RewardSettings(max_steps=2, batch_size=4, max_length=440),
-    dpo=DpoSettings(max_steps=2, batch_size=4, max_length=440),
-    evaluate=EvaluateSettings(max_length=440, sampling=SHORT),
+    reward=RewardSettings(max_steps=2, batch_size=4, max_length=390),
+    dpo=DpoSettings(max_steps=2, batch_size=4, max_length=390),
+    evaluate=EvaluateSettings(max_length=390, sampling=SHORT),
     generate=SHORT,
 )
 
@@ -41,8 +41,8 @@ def test_a_round_on_imported_votes_trains_and_queues_fresh_comparisons_for_their
     assert first.snapshot.counts["judgments"] == 6100
     trained = Run.objects.get(round=first, kind="dpo").report
     assert trained is not None
-    assert trained["metrics"]["rows/train"] > 100
-    assert any("longer than 440 tokens" in note for note in trained["notes"])
+    assert trained["metrics"]["rows/train"] > 40
+    assert any("longer than 390 tokens" in note for note in trained["notes"])
     fresh = Comparison.objects.filter(round__number=2)
     assert fresh.count() > 0
     assert set(fresh.values_list("prompt__project", flat=True)) == {project.pk}
