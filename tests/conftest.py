@@ -13,7 +13,7 @@ import pytest
 from tests import servers
 
 # Before Django reads its settings, hence at import. A developer's own TIEBREAK_… must not change what is tested.
-for name in [name for name in os.environ if name.startswith("TIEBREAK_")]:
+for name in [name for name in os.environ if name.startswith("TIEBREAK_") and not name.startswith("TIEBREAK_TEST_")]:
     del os.environ[name]
 stop_servers = servers.start()
 data_folder = tempfile.TemporaryDirectory(prefix="tiebreak-tests-home-")
