@@ -81,7 +81,7 @@ def held(project: Project, rater: User) -> Assignment:
 
 def judged(project: Project, rater: User, *, limit: int = 1000, answer: str = "a") -> list[Judgment]:
     """The rater judges what is open to them, up to `limit` comparisons, always with the same answer."""
-    judgments = []
+    judgments: list[Judgment] = []
     while len(judgments) < limit and (assignment := assignment_claim(rater=rater, project=project)):
         judgments.append(judgment_submit(assignment=assignment, answer=answer, key=uuid.uuid4(), seconds=12.0))
     return judgments
