@@ -15,7 +15,7 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "tiebreak: installing Debian's chromium for the browser tests …"
     export DEBIAN_FRONTEND=noninteractive
     apt-get -q -o DPkg::Lock::Timeout=120 update >/dev/null &&
-        apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends chromium >/dev/null && exit 0
+        apt-get -q -y -o DPkg::Lock::Timeout=120 install chromium >/dev/null && exit 0
 fi
 echo "tiebreak: installing Playwright's chromium for the browser tests …"
 .venv/bin/python -m playwright install chromium && exit 0
