@@ -41,10 +41,19 @@ LONGEST_HIGHLIGHTED = 20_000  # characters; a lexer may need quadratic time on h
 _formatter = HtmlFormatter(nowrap=True)
 
 
-def markdown_html(text: str) -> SafeString:
-    """Sanitised HTML of a Markdown text; single line breaks stay, as the writer of a chat means them."""
+def chat_html(text: str) -> SafeString:
+    """Sanitised HTML of a turn in a conversation; single line breaks stay, as the writer of a chat means them."""
+    return _cleaned(_chat.render(text))
+
+
+def document_html(text: str) -> SafeString:
+    """Sanitised HTML of a document, whose lines may be wrapped anywhere."""
+    return _cleaned(_document.render(text))
+
+
+def _cleaned(html: str) -> SafeString:
     html = nh3.clean(
-        _markdown.render(text),
+        html,
         tags=TAGS,
         attributes=ATTRIBUTES,
         allowed_classes={"span": CODE_CLASSES},
@@ -93,8 +102,8 @@ def _fence(
     return f'<pre tabindex="0"><code>{_highlighted(tokens[index].content, language)}</code></pre>\n'
 
 
-def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+def _parser(*, breaks: bool) -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": breaks}).enable(["table", "strikethrough"])
     for kind in ("heading_open", "heading_close"):
         parser.add_render_rule(kind, _heading)
     for kind in ("table_open", "table_close"):
@@ -105,4 +114,5 @@ def _parser() -> MarkdownIt:
     return parser
 
 
-_markdown = _parser()
+_chat = _parser(breaks=True)
+_document = _parser(breaks=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, QuerySet, Sum
 
-from annotator.domain.lifecycles import RoundState, RunKind, RunState
+from annotator.domain.lifecycles import AssignmentState, RoundState, RunKind, RunState
 from annotator.models import Assignment, Checkpoint, CheckpointKind, Comparison, Judgment, Project, Round, Run, Split
 
 STAGES = (
@@ -118,7 +118,9 @@ def round_checkpoints(round: Round) -> tuple[Checkpoint | None, Checkpoint | Non
 def leases_held(round: Round) -> QuerySet[Assignment]:
     """Who holds what right now, oldest first."""
     return (
-        Assignment.objects.filter(comparison__round=round, state="held").select_related("rater").order_by("claimed_at")
+        Assignment.objects.filter(comparison__round=round, state=AssignmentState.HELD)
+        .select_related("rater")
+        .order_by("claimed_at")
     )
 
 

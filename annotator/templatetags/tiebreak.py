@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from annotator.domain.verdicts import Preset
-from annotator.rendering import markdown_html
+from annotator.rendering import chat_html, document_html
 
 register = template.Library()
 
@@ -18,9 +18,15 @@ DASH = "–"
 
 
 @register.filter
-def markdown(text: str) -> SafeString:
-    """Text of people and models, rendered and sanitised."""
-    return markdown_html(text)
+def chat(text: str) -> SafeString:
+    """A turn of a conversation, rendered and sanitised."""
+    return chat_html(text)
+
+
+@register.filter
+def document(text: str) -> SafeString:
+    """A guideline, rendered and sanitised."""
+    return document_html(text)
 
 
 @register.filter

@@ -35,6 +35,7 @@ def detail(request: SignedInRequest, slug: str, number: int) -> HttpResponse:
     context = {
         **_status(member, round),
         "quality": quality_of_round(round),
+        "leases": select.leases_held(round),
         "policy": policy,
         "reward": reward,
         "estimates": estimates_of(policy.metrics) if policy else [],
