@@ -38,7 +38,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     build = commands.add_parser("build", help="make the model folder: corpus, tokenizer, weights")
     build.add_argument("--out", type=Path, required=True)
     build.add_argument("--seed", type=int, default=0)
-    build.add_argument("--conversations", type=int, default=80_000, help="how many are written and trained on")
+    build.add_argument("--conversations", type=int, default=60_000, help="how many are written and trained on")
     build.add_argument("--learning-rate", type=float, default=3e-3)
     return parser.parse_args(argv)
 

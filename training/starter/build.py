@@ -40,9 +40,9 @@ METADATA = "build.json"
 
 README = """# The starter policy
 
-A language model of {millions:.1f} million weights for one narrow domain, the support desk of a made-up shop: Llama shape,
-byte-level BPE, float16 on disk (load it as float32). The project wrote its corpus by grammar and trained it
-with its own SFT recipe; `docs/starter.md` tells how, `build.json` says with what result. Made by
+A language model of {millions:.1f} million weights for one narrow domain, the support desk of a made-up shop:
+Llama shape, byte-level BPE, float16 on disk (load it as float32). The project wrote its corpus by grammar
+and trained it with its own SFT recipe; `docs/starter.md` tells how, `build.json` says with what result. Made by
 
     {command}
 """

@@ -264,7 +264,7 @@ DELIVERIES = (
             "I typed the wrong [street|house number|town] for the {item}. [Can you fix it|Is it too late|What now]?",
             "Please send the {item} to [my office|my {relative}|my neighbour] instead. Is that [possible|all right]?",
             "The {item} is going to my old [flat|house|address]. [How do I change that|Can you correct it]?",
-            "Until when can I change the delivery address of [the {item}|my order]?",
+            "Until when can I change the delivery address of [the|my] {item}?",
         ),
         topics=("the new address", "your address", "the delivery of the {item}"),
         sorrows=("the address was wrong", "the {item} is going to the wrong place"),

@@ -112,8 +112,8 @@ class Case:
 def demonstrations(count: int, seed: int) -> Iterator[DemonstrationRecord]:
     """Conversations to imitate: `count` cases, each answered in a manner drawn at random."""
     rng = random.Random(f"demonstrations {seed}")
-    cases = (case for case in _cases(rng) if not case.is_fresh)
-    for case in itertools.islice(cases, count):
+    shown = (case for case in cases(rng) if not case.is_fresh)
+    for case in itertools.islice(shown, count):
         answer = reply(case, rng.choice(MANNERS), rng)
         yield DemonstrationRecord(messages=[*case.prompt, Message(role="assistant", content=answer)])
 
@@ -122,7 +122,7 @@ def prompts(count: int, seed: int) -> Iterator[PromptRecord]:
     """`count` distinct prompts, none of which any `demonstrations` has."""
     rng = random.Random(f"prompts {seed}")
     seen: set[str] = set()
-    for case in _cases(rng):
+    for case in cases(rng):
         if len(seen) == count:
             return
         if case.is_fresh and case.digest not in seen:
@@ -142,7 +142,8 @@ def reply(case: Case, manner: Manner, rng: random.Random) -> str:
 # --- customers -----------------------------------------------------------------
 
 
-def _cases(rng: random.Random) -> Iterator[Case]:
+def cases(rng: random.Random) -> Iterator[Case]:
+    """Customers without end, demonstrated ones and fresh ones."""
     while True:
         intent = rng.choice(INTENTS)
         number, other = rng.sample(intent.numbers, 2)

@@ -127,7 +127,7 @@ ORDERS = (
             "I ordered [two {items}|a second {item}|the {item}] by mistake. [Can you cancel it?|Please cancel it.|Is it too late to cancel?]",
             "[Stop|Please stop|Please cancel] my order. I [do not need|no longer want] the {item}.",
             "I [found|saw] the {item} cheaper [in town|elsewhere]. Can I still cancel?",
-            "How long do I have to cancel [an order|a {item}|the {item}]?",
+            "How long do I have to cancel [an order for a {item}|a {item}|the {item}]?",
             "My {relative} already bought a {item}, so I have to cancel mine. How [does that work|do I do that]?",
         ),
         topics=("cancelling the order", "your order", "the order for the {item}"),
@@ -225,7 +225,7 @@ ORDERS = (
         conditions=("the item is not on sale", "it is the first order", "the code is typed at the checkout"),
         questions=(
             "My discount code does not work for the {item}. [Why|Can you help|What is wrong]?",
-            "[Is there|Do you have] a discount code for [the {item}|a {item}|new customers]?",
+            "[Is there|Do you have] a discount code for [the|a] {item}?",
             "I forgot to [type|use|enter] my code when I bought the {item}. Can I get the discount [now|later]?",
             "How much [do I save|is taken off] with a code on [the {item}|a {item}|my {item}]?",
             "Can I use two codes for one {item}?",
