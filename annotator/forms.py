@@ -253,7 +253,7 @@ class PromptsForm(forms.Form):
                 continue
             try:
                 found.append(conversation_of(json.loads(line)))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:  # the latter for ten thousand brackets in a row
                 self.add_error("file", f"Line {number}: {error}")
                 break
         return found

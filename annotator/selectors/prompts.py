@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from annotator.models import Comparison, Project, Prompt, Response, Split
 
@@ -28,7 +29,9 @@ def prompts_page(
     project: Project, *, before: int | None = None, after: int | None = None, split: str = "", words: str = ""
 ) -> Page:
     """Newest first. `before` and `after` are prompt ids; `words` must all occur in the text."""
-    prompts = Prompt.objects.filter(project=project).annotate(answers=Count("responses"))
+    answers = Response.objects.filter(prompt=OuterRef("pk")).order_by().values("prompt").values(count=Count("*"))
+    # Counted for the rows that are shown; a join would be grouped for all prompts of the project first.
+    prompts = Prompt.objects.filter(project=project).annotate(answers=Coalesce(Subquery(answers), 0))
     if split in Split.values:
         prompts = prompts.filter(split=split)
     for word in words.split()[:8]:

@@ -17,6 +17,7 @@ from annotator.domain.verdicts import Outcome
 from annotator.models import Judgment, Project, Round
 
 Z_95 = 1.959964
+NEWEST = 20_000  # judgments that are looked at; the pages say n, and more would change no digit that they show
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,8 @@ def _quality(judgments: QuerySet[Judgment], scope: str) -> Quality:
     key = f"quality-{scope}-{newest}"
     found = cache.get(key)
     if not isinstance(found, Quality):
-        rows = judgments.filter(superseded_by__isnull=True).values_list(
+        current = judgments.filter(superseded_by__isnull=True).order_by("-pk")[:NEWEST]
+        rows = current.values_list(
             "assignment__comparison_id", "assignment__rater__username", "outcome", "value", "seconds",
             "assignment__first_on_left",
         )  # fmt: skip

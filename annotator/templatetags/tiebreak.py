@@ -104,6 +104,13 @@ def brief(digest: str) -> str:
 
 
 @register.filter
+def named(run: Any) -> str:
+    """A run as a heading: DPO run 7, Reward run 6."""
+    name = str(run)
+    return name[:3].upper() + name[3:] if name[:4] in ("dpo ", "sft ") else name.capitalize()
+
+
+@register.filter
 def words(code: str) -> str:
     """A code of ours as people read it."""
     return code.replace("_", " ")

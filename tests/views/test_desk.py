@@ -164,6 +164,7 @@ def test_prompts_are_added_from_lines_and_from_a_file(cast: Cast, olga: Client) 
     ("content", "said"),
     [
         (b"{broken", "Line 1:"),
+        (b"[" * 100_000, "Line 1: maximum recursion depth"),
         (b'{"text": "no prompt"}', "Line 1: expected a text"),
         (b'\n[{"role": "robot", "content": "?"}]', "every turn needs"),
         ("ä".encode("latin-1"), "not UTF-8"),
