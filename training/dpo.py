@@ -43,32 +43,33 @@ def train_dpo(request: DpoRequest, report: Callable[[AnyEvent], None]) -> RunRep
     journal.stage("Loading the model.")
     device = device_pick(request.device)
     policy = policy_load(request.parent, device, lora=settings, seed=request.seed)
-    rows = policy.preferences(records, settings.max_length)
-    for sentence in [*policy.notes, *rows.notes]:
+    encoded = policy.preferences(records, settings.max_length)
+    for sentence in [*policy.notes, *encoded.notes]:
         journal.note(sentence)
-    train, held = rows.train, rows.holdout
+    train, held = encoded.train, encoded.holdout
     if not train:
         raise NothingToLearn(f"{snapshot_dir.name} leaves no comparison to train on.")
     shared = pairs_share_prompt(policy, train)
 
     journal.stage("Asking the parent, which is the reference.")
     keeper = StateKeeper(Path(request.work_dir), request_digest(request, file_sha256(snapshot_dir / MANIFEST)))
+    everything = [*train, *held]
     reference_R2 = tensor_kept(
-        keeper, "reference", lambda: _logprobs_of(policy, [*train, *held], settings.micro_batch_size, shared)
+        keeper, "reference", lambda: _logprobs_of(policy, everything, settings.micro_batch_size, shared)
     )
-    reference = {pair: reference_R2[row] for row, pair in enumerate(map(id, [*train, *held]))}
 
-    def forward(pairs: Sequence[PairTokens]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Log-probabilities under policy and reference, targets, weights."""
+    def forward(rows: Sequence[int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Log-probabilities under policy and reference, targets, weights of rows of `everything`."""
+        pairs = [everything[row] for row in rows]
         return (
             _logprobs(policy, pairs, shared),
-            torch.stack([reference[id(pair)] for pair in pairs]).to(device),
+            reference_R2[list(rows)].to(device),
             torch.tensor([pair.prefer_first for pair in pairs], device=device),
             torch.tensor([pair.weight for pair in pairs], device=device),
         )
 
-    def loss_of(chosen_rows: Sequence[int], total: float) -> tuple[Tensor, loop.Tally]:
-        policy_B2, reference_B2, prefer_first_B, weight_B = forward([train[row] for row in chosen_rows])
+    def loss_of(rows: Sequence[int], total: float) -> tuple[Tensor, loop.Tally]:
+        policy_B2, reference_B2, prefer_first_B, weight_B = forward(rows)
         loss = losses.dpo_loss(policy_B2, reference_B2, prefer_first_B, weight_B, settings.beta, total)
         reward_B2 = losses.implicit_rewards(policy_B2.detach(), reference_B2, settings.beta)
         return loss, {
@@ -81,7 +82,7 @@ def train_dpo(request: DpoRequest, report: Callable[[AnyEvent], None]) -> RunRep
         """Metrics on the held-out rows, and (agreements, decided rows)."""
         summed, weight, agreed, decided = 0.0, 0.0, 0.0, 0
         for batch in data.batches_in_order([pair.length for pair in held], settings.micro_batch_size):
-            policy_B2, reference_B2, prefer_first_B, weight_B = forward([held[row] for row in batch])
+            policy_B2, reference_B2, prefer_first_B, weight_B = forward([len(train) + row for row in batch])
             summed += float(losses.dpo_loss(policy_B2, reference_B2, prefer_first_B, weight_B, settings.beta, 1.0))
             weight += float(weight_B.sum())
             reward_B2 = losses.implicit_rewards(policy_B2, reference_B2, settings.beta)
@@ -99,7 +100,7 @@ def train_dpo(request: DpoRequest, report: Callable[[AnyEvent], None]) -> RunRep
         batches=data.batches_planned(
             [pair.length for pair in train], batch_size=settings.batch_size, epochs=settings.epochs, seed=request.seed
         ),
-        weight_of=lambda chosen_rows: sum(train[row].weight for row in chosen_rows),
+        weight_of=lambda rows: sum(train[row].weight for row in rows),
         loss_of=loss_of,
         evaluate=lambda: look()[0],
         keeper=keeper,

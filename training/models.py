@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -298,7 +300,7 @@ def _base_load(folder: str, device: torch.device, *, float32: bool) -> PreTraine
     disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype="auto", use_safetensors=True, trust_remote_code=False, attn_implementation="sdpa"
+            folder, dtype="auto", use_safetensors=True, trust_remote_code=False
         )
     except (OSError, ValueError) as error:
         raise ModelUnusable(f"{folder} cannot be loaded as a causal language model: {error}") from error
@@ -374,10 +376,19 @@ def _rank_of(adapter: Path) -> int:
     return int(json.loads((adapter / ADAPTER_CONFIG).read_text(encoding="utf-8"))["r"])
 
 
+@contextmanager
+def _renamed_in_peft() -> Iterator[None]:
+    """peft 0.21 still asks transformers for a name that it is leaving behind; that is between the two of them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
+        yield
+
+
 def _adapter_attach(base: PreTrainedModel, adapter: Path, *, is_trainable: bool) -> nn.Module:
     from peft import PeftModel
 
-    model: nn.Module = PeftModel.from_pretrained(base, str(adapter), is_trainable=is_trainable)
+    with _renamed_in_peft():
+        model: nn.Module = PeftModel.from_pretrained(base, str(adapter), is_trainable=is_trainable)
     return model
 
 
@@ -393,7 +404,8 @@ def _adapter_add(base: PreTrainedModel, lora: LoraSettings, seed: int) -> nn.Mod
         task_type="CAUSAL_LM",
     )
     torch.manual_seed(seed)
-    model: nn.Module = get_peft_model(base, config)
+    with _renamed_in_peft():
+        model: nn.Module = get_peft_model(base, config)
     return model
 
 

@@ -26,7 +26,6 @@ from torch import Tensor
 from training import data, loop, losses, metrics
 from training.checkpoints import StateKeeper, checkpoint_save, request_digest
 from training.contract import MANIFEST, AnyEvent, Estimate, RewardRequest, RunReport, file_sha256
-from training.data import PairTokens
 from training.errors import NothingToLearn
 from training.models import RewardModel, device_pick, dropout_enable, pairs_share_prompt, policy_load
 
@@ -43,18 +42,20 @@ def train_reward(request: RewardRequest, report: Callable[[AnyEvent], None]) -> 
     journal.stage("Loading the model.")
     device = device_pick(request.device)
     policy = policy_load(request.policy, device, lora=settings, seed=request.seed)
-    rows = policy.preferences(records, settings.max_length)
-    for sentence in [*policy.notes, *rows.notes]:
+    encoded = policy.preferences(records, settings.max_length)
+    for sentence in [*policy.notes, *encoded.notes]:
         journal.note(sentence)
-    train, held = rows.train, rows.holdout
+    train, held = encoded.train, encoded.holdout
     if not train:
         raise NothingToLearn(f"{snapshot_dir.name} leaves no comparison to train on.")
     shared = pairs_share_prompt(policy, train)
     model = RewardModel.fresh(policy, request.seed)
+    everything = [*train, *held]
     keeper = StateKeeper(Path(request.work_dir), request_digest(request, file_sha256(snapshot_dir / MANIFEST)))
 
-    def forward(pairs: Sequence[PairTokens]) -> tuple[Tensor, Tensor, Tensor]:
-        """Rewards of (first, second), targets, weights."""
+    def forward(rows: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """Rewards of (first, second), targets, weights of rows of `everything`."""
+        pairs = [everything[row] for row in rows]
         layout = data.layout_of_pairs(pairs, shared_prompt=shared)
         return (
             model.rewards(layout).view(-1, 2),
@@ -62,8 +63,8 @@ def train_reward(request: RewardRequest, report: Callable[[AnyEvent], None]) -> 
             torch.tensor([pair.weight for pair in pairs], device=device),
         )
 
-    def loss_of(chosen_rows: Sequence[int], total: float) -> tuple[Tensor, loop.Tally]:
-        reward_B2, prefer_first_B, weight_B = forward([train[row] for row in chosen_rows])
+    def loss_of(rows: Sequence[int], total: float) -> tuple[Tensor, loop.Tally]:
+        reward_B2, prefer_first_B, weight_B = forward(rows)
         loss = losses.pairwise_loss(reward_B2[:, 0] - reward_B2[:, 1], prefer_first_B, weight_B, total)
         return loss, metrics.preference_tally(reward_B2.detach(), prefer_first_B)
 
@@ -72,7 +73,7 @@ def train_reward(request: RewardRequest, report: Callable[[AnyEvent], None]) -> 
         """Metrics on the held-out rows, and (agreements, decided rows)."""
         summed, weight, agreed, decided = 0.0, 0.0, 0.0, 0
         for batch in data.batches_in_order([pair.length for pair in held], settings.micro_batch_size):
-            reward_B2, prefer_first_B, weight_B = forward([held[row] for row in batch])
+            reward_B2, prefer_first_B, weight_B = forward([len(train) + row for row in batch])
             margin_B = reward_B2[:, 0] - reward_B2[:, 1]
             summed += float(losses.pairwise_loss(margin_B, prefer_first_B, weight_B, 1.0))
             weight += float(weight_B.sum())
@@ -90,7 +91,7 @@ def train_reward(request: RewardRequest, report: Callable[[AnyEvent], None]) -> 
         batches=data.batches_planned(
             [pair.length for pair in train], batch_size=settings.batch_size, epochs=settings.epochs, seed=request.seed
         ),
-        weight_of=lambda chosen_rows: sum(train[row].weight for row in chosen_rows),
+        weight_of=lambda rows: sum(train[row].weight for row in rows),
         loss_of=loss_of,
         evaluate=lambda: look()[0],
         keeper=keeper,
