@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
@@ -28,6 +29,7 @@ class Overview:
 
     newest     the round that is open, or else the newest one that was not given up
     turning    an earlier round that still trains or waits for the next one's answers
+    candidate  the newest policy that is neither promoted nor retired, if it is newer than the promoted one
     judgments  current judgments in the whole project
     raters     people who judged in the last seven days
     """
@@ -35,6 +37,7 @@ class Overview:
     newest: Round | None
     turning: Round | None
     promoted: Checkpoint | None
+    candidate: Checkpoint | None
     judgments: int
     raters: int
     prompts: int
@@ -56,10 +59,12 @@ def project_overview(project: Project) -> Overview:
             raters=Count("assignment__rater", distinct=True, filter=Q(created_at__gte=week_ago)),
         )
     )
+    promoted = promoted_policy(project)
     return Overview(
         newest=newest,
         turning=turning,
-        promoted=promoted_policy(project),
+        promoted=promoted,
+        candidate=_candidate(project, promoted),
         judgments=counts["judgments"],
         raters=counts["raters"],
         prompts=project.prompts.count(),
@@ -70,6 +75,12 @@ def project_overview(project: Project) -> Overview:
 def promoted_policy(project: Project) -> Checkpoint | None:
     policies = project.checkpoints.filter(kind=CheckpointKind.POLICY, state=CheckpointState.PROMOTED)
     return policies.select_related("run__round", "parent").first()
+
+
+def _candidate(project: Project, promoted: Checkpoint | None) -> Checkpoint | None:
+    policies = project.checkpoints.filter(kind=CheckpointKind.POLICY, state=CheckpointState.CANDIDATE)
+    newer = policies.filter(pk__gt=promoted.pk) if promoted else policies
+    return newer.select_related("parent").order_by("-pk").first()
 
 
 def memberships_of(user: User) -> QuerySet[Member]:
@@ -102,6 +113,17 @@ def invitations_open(project: Project) -> QuerySet[Invitation]:
 
 def guideline_newest(project: Project) -> Guideline | None:
     return project.guidelines.first()
+
+
+def guideline_news(user: User, newest: Guideline | None) -> Literal["", "new", "changed"]:
+    """Whether this rater has judged under no guideline of the project yet, or only under earlier versions."""
+    if newest is None:
+        return ""
+    theirs = Judgment.objects.filter(assignment__rater=user, assignment__comparison__round__project=newest.project_id)
+    last = theirs.order_by("-pk").values_list("guideline_id").first()
+    if last is None:
+        return "new"
+    return "" if last[0] == newest.pk else "changed"
 
 
 def guidelines_of(project: Project) -> QuerySet[Guideline]:

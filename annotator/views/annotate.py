@@ -17,7 +17,7 @@ from annotator.exceptions import Conflict
 from annotator.forms import VerdictForm
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Assignment, Judgment, Member
-from annotator.selectors.projects import guideline_newest
+from annotator.selectors.projects import guideline_newest, guideline_news
 from annotator.selectors.queue import last_answered, progress_for_rater
 from annotator.selectors.rounds import judgment_current, round_newest
 from annotator.services.assignments import assignment_claim, assignment_skip
@@ -107,12 +107,14 @@ def _card(member: Member, asked: Assignment, form: VerdictForm) -> dict[str, Any
 
 
 def _around(member: Member) -> dict[str, Any]:
+    guideline = guideline_newest(member.project)
     return {
         "member": member,
         "project": member.project,
         "preset": PRESETS[member.project.preset],
         "progress": progress_for_rater(member.user, member.project),
-        "guideline": guideline_newest(member.project),
+        "guideline": guideline,
+        "guideline_news": guideline_news(member.user, guideline),
         "undo": last_answered(member.user, member.project),
     }
 

@@ -58,6 +58,8 @@ def detail(request: SignedInRequest, slug: str) -> HttpResponse:
         }
     if overview.turning:
         context |= {"turning_can_retry": round_can_retry(overview.turning)}
+    if overview.candidate:
+        context |= {"candidate_estimates": estimates_of(overview.candidate.metrics)}
     if overview.promoted:
         context |= {"estimates": estimates_of(overview.promoted.metrics)}
     return render(request, "projects/detail.html", context)
