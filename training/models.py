@@ -253,7 +253,8 @@ def policy_load(
     lora   None: frozen, to score or to write. Otherwise trainable: an adapter of the parent is continued
            (a copy; its folder is never touched), else a fresh one that starts as the identity is added;
            rank 0 trains all weights, with the parent's adapter merged in first.
-    merge  fold the adapter into the weights, which makes writing faster; never for training.
+    merge  fold the adapter into the weights, which makes writing faster; only where they are float32, since
+           bfloat16 weights would round most of the adapter away; never for training.
     """
     folder = base_resolve(ref.base_model)
     tokenizer, notes = _tokenizer_load(folder)
@@ -263,7 +264,7 @@ def policy_load(
     model: nn.Module = base
     if adapter is not None:
         model = _adapter_attach(base, adapter, is_trainable=lora is not None and not trains_all)
-        if merge or trains_all:
+        if trains_all or (merge and base.dtype == torch.float32):
             model = model.merge_and_unload()  # type: ignore[operator]
         elif lora is not None and _rank_of(adapter) != lora.lora_rank:
             notes.append(f"The parent's adapter has rank {_rank_of(adapter)} and is continued at that rank.")

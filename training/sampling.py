@@ -1,4 +1,4 @@
-"""How answers are drawn: left-padded batches, a key-value cache that grows in place, finished rows leave.
+"""How answers are drawn: left-padded batches, a key-value cache that grows in place, finished rows leave in groups.
 
 B answers of a batch, T positions so far, H heads, K key width, V vocabulary.
 """
@@ -23,6 +23,10 @@ from training.models import Policy
 # Places added to the cache at once. Growing by one copies the whole cache at
 # every token; doubling wastes memory on short answers.
 CACHE_STRIDE = 64
+
+# Finished rows leave once this share or less is still being written: leaving
+# copies the cache of all others, so it should not happen at every token.
+COMPACT_BELOW = 0.85
 
 
 @dataclass(frozen=True)
@@ -134,30 +138,40 @@ def _write(
 ) -> list[list[int]]:
     """An answer to each prompt, in tokens, with the end-of-turn token where the policy wrote one."""
     device, backbone = policy.device, policy.causal_lm.base_model
-    width = max(map(len, prompts))
-    ids_BT = torch.tensor([[0] * (width - len(ids)) + ids for ids in prompts], device=device)
-    mask_BT = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
+    # Answers to one prompt read it once: the first pass sees each prompt, then its row is copied for every answer.
+    once = list(dict.fromkeys(map(tuple, prompts)))
+    place = {ids: row for row, ids in enumerate(once)}
+    copies_B = torch.tensor([place[tuple(ids)] for ids in prompts], device=device)
+    width = max(map(len, once))
+    ids_BT = torch.tensor([[0] * (width - len(ids)) + list(ids) for ids in once], device=device)
+    mask_BT = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in once], device=device)
     position_BT = (mask_BT.cumsum(-1) - 1).clamp(min=0)
     dice_BT = dice_BT.to(device)
     ends = torch.tensor(sorted(policy.end_ids), device=device)
     cache = _cache_make(policy)
     answers: list[list[int]] = [[] for _ in prompts]
     live = list(range(len(prompts)))
+    going_B = torch.ones(len(prompts), dtype=torch.bool, device=device)
     for step in range(settings.max_new_tokens):
         hidden_BTD = backbone(
             input_ids=ids_BT, attention_mask=mask_BT, position_ids=position_BT, past_key_values=cache, use_cache=True
-        ).last_hidden_state
+        ).last_hidden_state[:, -1:]
+        if step == 0:
+            cache.batch_select_indices(copies_B)
+            hidden_BTD, mask_BT, position_BT = hidden_BTD[copies_B], mask_BT[copies_B], position_BT[copies_B]
         token_B = tokens_drawn(policy.head(hidden_BTD[:, -1]).float(), dice_BT[:, step], settings)
-        for row, token in zip(live, token_B.tolist(), strict=True):
-            answers[row].append(token)
-        going_B = ~torch.isin(token_B, ends)
-        if not bool(going_B.all()):
-            keep = going_B.nonzero()[:, 0]
-            if len(keep) == 0:
-                break
+        for row, token, is_going in zip(live, token_B.tolist(), going_B.tolist(), strict=True):
+            if is_going:
+                answers[row].append(token)
+        going_B &= ~torch.isin(token_B, ends)
+        keep = going_B.nonzero()[:, 0]
+        if len(keep) == 0:
+            break
+        if len(keep) <= COMPACT_BELOW * len(live):
             cache.batch_select_indices(keep)
             live = [live[row] for row in keep.tolist()]
             token_B, mask_BT, position_BT, dice_BT = token_B[keep], mask_BT[keep], position_BT[keep], dice_BT[keep]
+            going_B = going_B[keep]
         ids_BT = token_B[:, None]
         mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(live), 1)], dim=-1)
         position_BT = position_BT[:, -1:] + 1
@@ -183,5 +197,8 @@ def tokens_drawn(logits_BV: Tensor, dice_B: Tensor, settings: SamplingSettings) 
 def _inverse(probability_BV: Tensor, dice_B: Tensor) -> Tensor:
     """Inverse of the cumulative distribution; in float64, because float32 loses the tail of large vocabularies."""
     cumulative_BV = probability_BV.double().cumsum(-1)
-    drawn_B1 = torch.searchsorted(cumulative_BV, dice_B[:, None] * cumulative_BV[:, -1:], right=True)
-    return drawn_B1[:, 0].clamp(max=probability_BV.shape[-1] - 1)
+    total_B1 = cumulative_BV[:, -1:].contiguous()
+    drawn_B1 = torch.searchsorted(cumulative_BV, dice_B[:, None] * total_B1, right=True)
+    # A dice just below 1 rounds to the total and would fall off the end, or on a token that is impossible.
+    last_B1 = torch.searchsorted(cumulative_BV, total_B1)
+    return torch.minimum(drawn_B1, last_B1)[:, 0]
