@@ -89,13 +89,6 @@ def member_of(member: Member, member_id: int) -> Member:
     return _only(rows.filter(pk=member_id, project=member.project_id), "There is no such member in this project.")
 
 
-def invitation_of(member: Member, invitation_id: int) -> Invitation:
-    return _only(
-        Invitation.objects.filter(pk=invitation_id, project=member.project_id),
-        "There is no such invitation in this project.",
-    )
-
-
 def invitation_with(token_sha256: str) -> Invitation:
     """The invitation whose token has this digest: whoever holds the link may look at it."""
     rows = Invitation.objects.select_related("project", "created_by")

@@ -65,10 +65,17 @@ def chart_svg(chart: Chart, theme: Theme) -> str:
         for one in chart.series
         for step, value in zip(one.steps, one.values, strict=True)
     ]
-    names = [one.name for one in chart.series]
+    # What was held out comes second, so that a colour means the same in every chart.
+    names = sorted((one.name for one in chart.series), key=lambda name: (name.startswith("eval/"), name))
+    last = max(one.steps[-1] for one in chart.series)
     bounded = chart.code == "accuracy"
     base = alt.Chart({"values": rows}).encode(
-        x=alt.X("step:Q", title="Step", axis=alt.Axis(tickMinStep=1, tickCount=6, format="d", grid=False)),
+        x=alt.X(
+            "step:Q",
+            title="Step",
+            scale=alt.Scale(domain=[0, max(last, 1)], nice=False),
+            axis=alt.Axis(values=_ticks(last), format="d", grid=False),
+        ),
         y=alt.Y(
             "value:Q",
             title=None,
@@ -95,6 +102,13 @@ def chart_svg(chart: Chart, theme: Theme) -> str:
         labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
     ).configure_legend(labelColor=theme.text, labelFontSize=12)  # fmt: skip
     return str(vl_convert.vegalite_to_svg(drawn.to_dict()))
+
+
+def _ticks(last: int) -> list[int]:
+    """Whole steps, about six of them, in ones, twos or fives."""
+    sizes = (one * 10**power for power in range(9) for one in (1, 2, 5))
+    size = next(size for size in sizes if last / size <= 7)
+    return list(range(0, last + 1, size))
 
 
 def _group(name: str) -> str:

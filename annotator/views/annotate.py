@@ -35,7 +35,8 @@ def judge(request: SignedInRequest, slug: str) -> HttpResponse:
 @require_GET
 def following(request: SignedInRequest, slug: str) -> HttpResponse:
     """The same as a fragment: what a waiting page asks for again and again."""
-    return _next(request, access.member(request.user, slug), "annotate/judge.html#card")
+    member = access.member(request.user, slug)
+    return _next(request, member, "annotate/judge.html#card", seen=request.GET.get("seen", ""))
 
 
 @never_cache
@@ -83,15 +84,19 @@ def _moved_on(request: SignedInRequest, member: Member, error: Conflict) -> Http
 
 
 def _next(
-    request: SignedInRequest, member: Member, template: str, *, status: int = 200, **receipt: Any
+    request: SignedInRequest, member: Member, template: str, *, status: int = 200, seen: str = "", **receipt: Any
 ) -> HttpResponse:
+    """The next card, or why there is none; no content when the page says that already (`seen`)."""
     claimed = assignment_claim(rater=request.user, project=member.project)
-    if claimed is None:
-        return render(
-            request, template, {**_around(member), **receipt, "round": round_newest(member.project)}, status=status
-        )
-    form = VerdictForm(preset=PRESETS[member.project.preset])
-    return render(request, template, {**_card(member, claimed, form), **receipt}, status=status)
+    if claimed is not None:
+        context = _card(member, claimed, VerdictForm(preset=PRESETS[member.project.preset]))
+        return render(request, template, {**context, **receipt}, status=status)
+    context = _around(member)
+    round = round_newest(member.project)
+    waiting = f"{context['progress'].state}-{round.state if round else 'none'}"
+    if seen == waiting:
+        return HttpResponse(status=204)
+    return render(request, template, {**context, **receipt, "round": round, "waiting": waiting}, status=status)
 
 
 def _card(member: Member, asked: Assignment, form: VerdictForm) -> dict[str, Any]:

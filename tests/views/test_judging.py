@@ -188,7 +188,9 @@ def test_nothing_left_is_said_and_asked_again_by_itself(cast: Cast, ann: Client)
 
     assert "Nothing is left for you" in shown
     assert 'data-state="done"' in shown
-    assert 'hx-get="/p/shop/judge/next/"' in shown
+    assert 'hx-get="/p/shop/judge/next/?seen=done-collecting"' in shown
+    assert ann.get(f"{JUDGE}next/?seen=done-collecting", headers=HTMX).status_code == 204
+    assert ann.get(f"{JUDGE}next/?seen=preparing-draft", headers=HTMX).status_code == 200
 
 
 def test_a_waiting_page_turns_into_the_card_and_stops_asking(
