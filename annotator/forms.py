@@ -194,7 +194,7 @@ class PromptsForm(forms.Form):
         max_length=20_000,
         label="Instructions",
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Optional system message, put before each prompt that is typed below.",
+        help_text="A system message, put before each prompt that is typed below.",
     )
     text = forms.CharField(
         required=False,
@@ -212,9 +212,7 @@ class PromptsForm(forms.Form):
             "with “prompt” or “messages”."
         ),
     )
-    source = forms.CharField(
-        required=False, max_length=200, help_text="Where these come from, kept with each prompt. Optional."
-    )
+    source = forms.CharField(required=False, max_length=200, help_text="Where these come from, kept with each prompt.")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
