@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse, reverse_lazy
@@ -62,11 +63,12 @@ def invitation(request: Request, token: str) -> HttpResponse:
     if not form.is_valid() or not found.is_open:
         return _invitation_page(request, found, form, status=422 if found.is_open else 409)
     try:
-        user = user_register(**form.cleaned_data)
+        with transaction.atomic():  # two people with one link: the slower one gets no account either
+            user = user_register(**form.cleaned_data)
+            member = invitation_accept(token=token, user=user)
     except (Conflict, InputInvalid) as error:
         form.add_error(None, error.message)
         return _invitation_page(request, found, form, status=422)
-    member = invitation_accept(token=token, user=user)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     return _joined(member)
 

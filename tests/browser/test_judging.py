@@ -61,7 +61,6 @@ def test_a_double_press_judges_one_comparison(judging: Any) -> None:
     assert answers() == ["a"]
 
 
-
 def test_the_second_half_of_a_double_press_does_not_judge_the_fresh_card(judging: Any) -> None:
     judging.evaluate(
         """document.addEventListener("htmx:afterSettle", () => document.querySelector("#verdict button").click(),
@@ -177,9 +176,7 @@ def test_an_answer_that_was_lost_on_its_way_back_is_stored_once(
     assert answers() == ["slightly_b"]
 
 
-def test_a_waiting_page_becomes_the_card_by_itself(
-    page: Any, cast: Cast, sign_in: Callable[[Any, User], None]
-) -> None:
+def test_a_waiting_page_becomes_the_card_by_itself(page: Any, cast: Cast, sign_in: Callable[[Any, User], None]) -> None:
     sign_in(page, cast.ann)
     page.clock.install()
     page.goto(JUDGE)
