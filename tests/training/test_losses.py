@@ -59,7 +59,7 @@ def test_swapping_the_sides_changes_nothing(margin: float, share: float, weight:
     loss = losses.pairwise_loss(one(margin), one(share), one(weight))
     mirrored = losses.pairwise_loss(one(-margin), one(1 - share), one(weight))
 
-    assert loss.item() == pytest.approx(mirrored.item(), abs=1e-9)
+    assert loss.item() == pytest.approx(mirrored.item(), abs=1e-8)  # softplus is linear beyond 20
 
 
 @given(margins)
@@ -77,7 +77,8 @@ def test_the_gradient_is_what_the_model_believes_minus_what_people_said(margin: 
     losses.pairwise_loss(leaf, one(share), one(2.0)).backward()  # type: ignore[no-untyped-call]
 
     assert leaf.grad is not None
-    assert leaf.grad.item() == pytest.approx(torch.sigmoid(one(margin)).item() - share, abs=1e-9)
+    believed = torch.sigmoid(one(margin)).item()
+    assert leaf.grad.item() == pytest.approx(believed - share, abs=1e-8)  # softplus is taken as linear beyond 20
 
 
 @given(st.lists(st.tuples(margins, shares, weights), min_size=2, max_size=8))
