@@ -144,4 +144,3 @@ def violations_as_errors(**also: type[TiebreakError]) -> Iterator[None]:
         if known is None:
             raise
         raise known() from error
-
