@@ -10,7 +10,11 @@ TiebreakError                 400
 │   ├── RoundNotCollecting
 │   ├── RoundNotReady
 │   ├── StateNotAllowed
-│   └── InvitationSpent
+│   ├── InvitationSpent
+│   ├── RoundOpenAlready
+│   ├── SlugTaken
+│   ├── UsernameTaken
+│   └── LastOwner
 └── EngineFailed              500   a run could not do its work
     └── ChildKilled
 
@@ -101,6 +105,30 @@ class InvitationSpent(Conflict):
     code = "invitation_spent"
 
 
+class RoundOpenAlready(Conflict):
+    """This project has an open round already; launch or give up that one first."""
+
+    code = "round_open_already"
+
+
+class SlugTaken(Conflict):
+    """Another project has this short name; choose a different one."""
+
+    code = "slug_taken"
+
+
+class UsernameTaken(Conflict):
+    """Somebody has this user name already; choose a different one, or sign in if it is yours."""
+
+    code = "username_taken"
+
+
+class LastOwner(Conflict):
+    """A project needs an owner. Make somebody else an owner first."""
+
+    code = "last_owner"
+
+
 class EngineFailed(TiebreakError):
     """The engine could not finish this run; the run's page has its last words."""
 
@@ -121,7 +149,8 @@ CONSTRAINTS: dict[str, type[TiebreakError]] = {
     "one_first_judgment_per_assignment": Conflict,
     "judgment_is_append_only": Conflict,
     "judgment_has_answered_assignment": AssignmentLapsed,
-    "one_open_round_per_project": Conflict,
+    "one_open_round_per_project": RoundOpenAlready,
+    "round_number_once_per_project": RoundOpenAlready,  # another owner was faster
     "one_live_run_per_round_and_kind": Conflict,
     "one_promoted_policy_per_project": Conflict,
     "member_once_per_project": Conflict,

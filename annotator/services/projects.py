@@ -13,7 +13,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from annotator.domain.lifecycles import CheckpointState
-from annotator.exceptions import Conflict, InputInvalid, InvitationSpent, NotFound, violations_as_errors
+from annotator.exceptions import (
+    InputInvalid,
+    InvitationSpent,
+    LastOwner,
+    NotFound,
+    SlugTaken,
+    UsernameTaken,
+    violations_as_errors,
+)
 from annotator.models import (
     Checkpoint,
     CheckpointKind,
@@ -29,24 +37,6 @@ SETTINGS = (
     "name", "description", "preset", "overlap", "overlap_share", "lease_minutes", "prompts_per_round",
     "comparisons_per_prompt", "auto_promote", "launch_at_judgments", "launch_every_hours",
 )  # fmt: skip
-
-
-class SlugTaken(Conflict):
-    """Another project has this short name; choose a different one."""
-
-    code = "slug_taken"
-
-
-class UsernameTaken(Conflict):
-    """Somebody has this user name already; choose a different one, or sign in if it is yours."""
-
-    code = "username_taken"
-
-
-class LastOwner(Conflict):
-    """A project needs an owner. Make somebody else an owner first."""
-
-    code = "last_owner"
 
 
 @transaction.atomic

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from annotator.domain.lifecycles import CheckpointState, RoundState, RunKind, RunState, is_allowed
 from annotator.domain.verdicts import Outcome
-from annotator.exceptions import RoundNotReady, StateNotAllowed
+from annotator.exceptions import RoundNotReady, StateNotAllowed, violations_as_errors
 from annotator.models import (
     Checkpoint,
     CheckpointKind,
@@ -38,7 +38,7 @@ def round_prepare(*, project: Project, settings: RoundSettings | None = None) ->
 
     The promoted policy writes them, together with the newest candidate if
     there is one: comparing the two is then free. Raises RoundNotReady when the
-    project has no prompts.
+    project has no prompts, RoundOpenAlready when a round is open.
     """
     settings = settings or standard_settings()
     policies = _writers(project)
@@ -48,9 +48,10 @@ def round_prepare(*, project: Project, settings: RoundSettings | None = None) ->
     sampling = settings.generate
     if len(policies) == 1:  # one writer must fill both sides of every comparison
         sampling = sampling.model_copy(update={"answers_per_prompt": 2 * sampling.answers_per_prompt})
-    round = Round.objects.create(
-        project=project, number=_next_number(project), settings=settings.model_dump(mode="json")
-    )
+    with violations_as_errors():
+        round = Round.objects.create(
+            project=project, number=_next_number(project), settings=settings.model_dump(mode="json")
+        )
     run_queue(
         project=project,
         round=round,

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from annotator import access, tasks
-from annotator.exceptions import Conflict, violations_as_errors
+from annotator.exceptions import Conflict
 from annotator.forms import LaunchForm, launch_presets, launch_start, settings_shown
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Member, Round
@@ -81,8 +81,7 @@ def launch(request: SignedInRequest, slug: str, number: int) -> HttpResponse:
 def prepare(request: SignedInRequest, slug: str) -> HttpResponse:
     """Begin the first round, or the next one after a round was abandoned."""
     member = access.owner(request.user, slug)
-    with violations_as_errors():  # another owner was faster, or an open round is there already
-        round = services.round_prepare(project=member.project)
+    round = services.round_prepare(project=member.project)
     tasks.ring()
     return SeeOther(reverse("round", args=[slug, round.number]))
 

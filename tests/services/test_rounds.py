@@ -4,10 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from annotator.domain.lifecycles import CheckpointState, RoundState, RunKind, RunState
-from annotator.exceptions import ChildKilled, RoundNotReady, StateNotAllowed
+from annotator.exceptions import ChildKilled, RoundNotReady, RoundOpenAlready, StateNotAllowed
 from annotator.models import Checkpoint, Comparison, Project, Prompt, Round, Run, Snapshot, Split, User
 from annotator.services.assignments import assignment_claim
 from annotator.services.judgments import judgment_submit
@@ -120,6 +121,11 @@ def test_launching_twice_is_refused(project: Project, judged: Round) -> None:
 
     with pytest.raises(StateNotAllowed):
         launch(judged)
+
+
+def test_a_second_open_round_is_refused(project: Project, round: Round) -> None:
+    with pytest.raises(RoundOpenAlready), transaction.atomic():
+        round_prepare(project=project)
 
 
 def test_a_failed_stage_waits_for_a_person_and_goes_on_when_retried(project: Project, judged: Round) -> None:
