@@ -109,12 +109,16 @@ class Case:
         return int(self.digest[:8], 16) % _FRESH_SHARE == 0
 
 
-def demonstrations(count: int, seed: int) -> Iterator[DemonstrationRecord]:
-    """Conversations to imitate: `count` cases, each answered in a manner drawn at random."""
+def demonstrations(count: int, seed: int, *, rambling: float = 0.5) -> Iterator[DemonstrationRecord]:
+    """Conversations to imitate: `count` cases, each answered in a manner drawn at random.
+
+    rambling  share of rambling replies; the other two axes are always even
+    """
     rng = random.Random(f"demonstrations {seed}")
     shown = (case for case in cases(rng) if not case.is_fresh)
     for case in itertools.islice(shown, count):
-        answer = reply(case, rng.choice(MANNERS), rng)
+        manner = Manner(rng.random() < 0.5, rng.random() < 0.5, rng.random() < rambling)
+        answer = reply(case, manner, rng)
         yield DemonstrationRecord(messages=[*case.prompt, Message(role="assistant", content=answer)])
 
 
