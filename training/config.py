@@ -139,6 +139,28 @@ class RewardSettings(OptimSettings):
 class DpoSettings(OptimSettings):
     """Direct preference optimisation against the parent checkpoint."""
 
+    # A few hundred comparisons need many passes before the policy moves, thousands need few: so many
+    # epochs, and a limit on the steps. docs/loop.md has what these numbers reach.
+    epochs: float = Field(
+        8.0,
+        gt=0,
+        le=100,
+        title="Epochs",
+        description="How often every training row is seen. Rounds of a few hundred comparisons need several.",
+    )
+    max_steps: int | None = Field(
+        160,
+        ge=1,
+        title="Step limit",
+        description="Stop after this many optimizer steps even if the epochs are not over. Empty means no limit.",
+    )
+    learning_rate: float = Field(
+        2e-3,
+        gt=0,
+        le=1,
+        title="Learning rate",
+        description="Step size of AdamW at its peak. Small models with LoRA like 2e-3, 7B models nearer 5e-6.",
+    )
     beta: float = Field(
         0.1,
         gt=0,
@@ -240,10 +262,10 @@ PRESETS: dict[str, tuple[str, RoundSettings]] = {
         RoundSettings(reward=RewardSettings(epochs=1), dpo=DpoSettings(epochs=1)),
     ),
     "thorough": (
-        "Twice the passes at half the step size, for rounds with thousands of judgments.",
+        "Smaller steps and no limit on their number, for rounds with thousands of judgments.",
         RoundSettings(
             reward=RewardSettings(epochs=6, learning_rate=5e-4),
-            dpo=DpoSettings(epochs=6, learning_rate=5e-4),
+            dpo=DpoSettings(epochs=6, max_steps=None, learning_rate=1e-3),
         ),
     ),
 }
