@@ -12,7 +12,7 @@ server or a database. Per rule:
 4. Parent and candidate answer fresh prompts; the table counts the answers that fit.
 
 "before" is the untouched starter in every round; lengths are held against its median. "odd triples" are
-three words in a row that 25,000 conversations of the corpus do not have, per hundred: a round that breaks
+three words in a row that 25,000 conversations of the corpus do not have, as a share: a round that breaks
 the language shows there first. Read some answers all the same (--show).
 """
 
