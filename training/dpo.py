@@ -24,11 +24,12 @@ import torch
 from torch import Tensor
 
 from training import data, loop, losses, metrics
+from training.bases import device_pick
 from training.checkpoints import StateKeeper, checkpoint_save, request_digest, tensor_kept
 from training.contract import MANIFEST, AnyEvent, DpoRequest, Estimate, RunReport, file_sha256
 from training.data import PairTokens
 from training.errors import NothingToLearn
-from training.models import Policy, device_pick, dropout_enable, pairs_share_prompt, policy_load
+from training.models import Policy, dropout_enable, pairs_share_prompt, policy_load
 
 
 def train_dpo(request: DpoRequest, report: Callable[[AnyEvent], None]) -> RunReport:

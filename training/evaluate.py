@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from training import data, loop, metrics, sampling
+from training.bases import device_pick
 from training.contract import (
     REPORT,
     RESPONSES,
@@ -31,7 +32,7 @@ from training.contract import (
     rows_write,
 )
 from training.data import PairTokens, Tokens
-from training.models import Policy, RewardModel, device_pick, policy_load, reward_load
+from training.models import Policy, RewardModel, policy_load, reward_load
 
 STAGES = 5
 

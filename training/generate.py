@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from training import loop, sampling
+from training.bases import device_pick
 from training.contract import (
     REPORT,
     RESPONSES,
@@ -25,7 +26,7 @@ from training.contract import (
     rows_write,
 )
 from training.errors import NothingToLearn
-from training.models import device_pick, policy_load
+from training.models import policy_load
 
 
 def generate(request: GenerateRequest, report: Callable[[AnyEvent], None]) -> RunReport:

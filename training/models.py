@@ -1,47 +1,28 @@
-"""Language models: load a base and its adapter safely, run the backbone, run the head.
+"""Policies and reward models: run the backbone, run the head.
 
 B comparisons, T positions, M = rows x T places, N gathered places, D width, V vocabulary.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils.logging import disable_progress_bar
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training import data, losses
+from training.adapters import adapter_add, adapter_attach, adapter_of, rank_of
+from training.bases import PROBE, base_load, base_resolve, ends_of, tokenizer_load
 from training.config import LoraSettings
-from training.contract import MANIFEST, PolicyRef, PreferenceRecord, checkpoint_verify, file_sha256
+from training.contract import PolicyRef, PreferenceRecord, checkpoint_verify
 from training.data import Layout, PairTokens
 from training.errors import CheckpointIncomplete, ModelUnusable
 
-STARTER = Path(__file__).parent / "starter" / "model"
-ADAPTER_CONFIG = "adapter_config.json"
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
 REWARD_HEAD = "reward_head.safetensors"
-
-# Below this size the casts of a bf16 pass on CPU cost more than its arithmetic saves.
-BF16_ON_CPU_FROM = 100_000_000
-
-# For base models that come without a chat template. Roles are words, turns end
-# with the end-of-text token; it is saved with every checkpoint that uses it.
-PLAIN_TEMPLATE = (
-    "{{ bos_token or '' }}"
-    "{% for message in messages %}{{ message['role'] | capitalize }}:\n{{ message['content'] }}"
-    "{{ eos_token if message['role'] == 'assistant' else '' }}\n\n{% endfor %}"
-    "{% if add_generation_prompt %}Assistant:\n{% endif %}"
-)
-PROBE = "Hello, where is order #4711? Ünïcode,  two spaces\nand a second line."
 
 
 @dataclass
@@ -212,39 +193,6 @@ def _logits_shaped(logits_NV: Tensor, config: Any) -> Tensor:
     return logits_NV
 
 
-# --- loading -----------------------------------------------------------------
-
-
-def device_pick(wanted: str) -> torch.device:
-    """CUDA when it is there and not refused. Raises ModelUnusable when CUDA is demanded and absent."""
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise ModelUnusable("CUDA was asked for, but this machine has no usable GPU; choose device auto or cpu.")
-    if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(wanted)
-
-
-def base_resolve(base_model: str) -> str:
-    """The folder or hub name behind a base model's name. Raises ModelUnusable when it holds no safetensors."""
-    if base_model == "starter":
-        if not (STARTER / "config.json").is_file():
-            raise ModelUnusable(f"The starter policy is not built: {STARTER} has no config.json.")
-        return str(STARTER)
-    folder = Path(base_model)
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise ModelUnusable(f"{folder} has no config.json; it is not a Hugging Face model folder.")
-        if not any(folder.glob("*.safetensors")):
-            raise ModelUnusable(
-                f"{folder} holds no safetensors weights. Pickled weights can run code and are refused; "
-                "load them where you trust them and save_pretrained() them again."
-            )
-        return str(folder)
-    if folder.is_absolute() or base_model.startswith("."):
-        raise ModelUnusable(f"There is no folder {base_model}.")
-    return base_model
-
-
 def policy_load(
     ref: PolicyRef, device: torch.device, *, lora: LoraSettings | None = None, seed: int = 0, merge: bool = False
 ) -> Policy:
@@ -257,22 +205,22 @@ def policy_load(
            bfloat16 weights would round most of the adapter away; never for training.
     """
     folder = base_resolve(ref.base_model)
-    tokenizer, notes = _tokenizer_load(folder)
-    manifest_sha, adapter = _adapter_of(ref)
+    tokenizer, notes = tokenizer_load(folder)
+    manifest_sha, adapter = adapter_of(ref)
     trains_all = lora is not None and lora.lora_rank == 0
-    base = _base_load(folder, device, float32=trains_all)
+    base = base_load(folder, device, float32=trains_all)
     model: nn.Module = base
     if adapter is not None:
-        model = _adapter_attach(base, adapter, is_trainable=lora is not None and not trains_all)
+        model = adapter_attach(base, adapter, is_trainable=lora is not None and not trains_all)
         if trains_all or (merge and base.dtype == torch.float32):
             model = model.merge_and_unload()  # type: ignore[operator]
-        elif lora is not None and _rank_of(adapter) != lora.lora_rank:
-            notes.append(f"The parent's adapter has rank {_rank_of(adapter)} and is continued at that rank.")
+        elif lora is not None and rank_of(adapter) != lora.lora_rank:
+            notes.append(f"The parent's adapter has rank {rank_of(adapter)} and is continued at that rank.")
     elif lora is not None and not trains_all:
-        model = _adapter_add(base, lora, seed)
+        model = adapter_add(base, lora, seed)
     model.requires_grad_(trains_all) if trains_all or lora is None else None
     causal_lm = base if not hasattr(model, "get_base_model") else model.get_base_model()  # type: ignore[operator]
-    end_ids, end_id = _ends_of(tokenizer, causal_lm)
+    end_ids, end_id = ends_of(tokenizer, causal_lm)
     policy = Policy(
         model=model.eval(),
         causal_lm=causal_lm,
@@ -294,120 +242,6 @@ def dropout_enable(policy: Policy) -> None:
     for name, module in policy.model.named_modules():
         if "lora_dropout" in name:
             module.train()
-
-
-def _base_load(folder: str, device: torch.device, *, float32: bool) -> PreTrainedModel:
-    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
-    disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype="auto", use_safetensors=True, trust_remote_code=False
-        )
-    except (OSError, ValueError) as error:
-        raise ModelUnusable(f"{folder} cannot be loaded as a causal language model: {error}") from error
-    dtype = torch.float32 if float32 else _dtype_for(device, sum(p.numel() for p in model.parameters()))
-    moved: PreTrainedModel = nn.Module.to(model, device=device, dtype=dtype)
-    return moved
-
-
-def _dtype_for(device: torch.device, parameters: int) -> torch.dtype:
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    native = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return torch.bfloat16 if native and parameters >= BF16_ON_CPU_FROM else torch.float32
-
-
-def _tokenizer_load(folder: str) -> tuple[PreTrainedTokenizerBase, list[str]]:
-    notes = []
-    try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise ModelUnusable(f"{folder} has no usable tokenizer: {error}") from error
-    tokenizer = _tokenizer_checked(folder, tokenizer)
-    if tokenizer.eos_token_id is None:
-        raise ModelUnusable(f"The tokenizer of {folder} names no eos_token, so no answer could ever end.")
-    if tokenizer.chat_template is None:
-        tokenizer.chat_template = PLAIN_TEMPLATE
-        notes.append(f"{folder} has no chat template; turns are written as 'User:' and 'Assistant:' lines.")
-    return tokenizer, notes
-
-
-def _tokenizer_checked(folder: str, tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    """The tokenizer that agrees with `tokenizer.json`.
-
-    AutoTokenizer picks a class by model type, which can replace the pre-tokenizer
-    that the file describes and turn every text into other ids.
-    """
-    from tokenizers import Tokenizer
-    from transformers import PreTrainedTokenizerFast
-
-    file = Path(folder) / "tokenizer.json"
-    if not file.is_file():
-        return tokenizer
-    written = Tokenizer.from_file(str(file)).encode(PROBE, add_special_tokens=False).ids
-    if tokenizer(PROBE, add_special_tokens=False)["input_ids"] == written:
-        return tokenizer
-    plain: PreTrainedTokenizerBase = PreTrainedTokenizerFast.from_pretrained(folder)
-    if plain(PROBE, add_special_tokens=False)["input_ids"] != written:
-        raise ModelUnusable(f"The tokenizer of {folder} does not encode text as its tokenizer.json says.")
-    return plain
-
-
-def _ends_of(tokenizer: PreTrainedTokenizerBase, causal_lm: PreTrainedModel) -> tuple[frozenset[int], int]:
-    """Every token that ends a turn, and the one the chat template writes."""
-    generation = getattr(causal_lm, "generation_config", None)
-    listed = getattr(generation, "eos_token_id", None)
-    ends = {int(tokenizer.eos_token_id)}
-    ends |= set(listed) if isinstance(listed, list) else {listed} if isinstance(listed, int) else set()
-    return frozenset(ends), int(tokenizer.eos_token_id)
-
-
-def _adapter_of(ref: PolicyRef) -> tuple[str | None, Path | None]:
-    """Digest and folder of the adapter. Raises CheckpointIncomplete or ModelUnusable."""
-    if ref.adapter is None:
-        return None, None
-    folder = Path(ref.adapter)
-    checkpoint_verify(folder)
-    if not (folder / ADAPTER_CONFIG).is_file() or not (folder / ADAPTER_WEIGHTS).is_file():
-        raise ModelUnusable(f"{folder} holds no {ADAPTER_WEIGHTS}; only adapters in safetensors are loaded.")
-    return file_sha256(folder / MANIFEST), folder
-
-
-def _rank_of(adapter: Path) -> int:
-    return int(json.loads((adapter / ADAPTER_CONFIG).read_text(encoding="utf-8"))["r"])
-
-
-@contextmanager
-def _renamed_in_peft() -> Iterator[None]:
-    """peft 0.21 still asks transformers for a name that it is leaving behind; that is between the two of them."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
-        yield
-
-
-def _adapter_attach(base: PreTrainedModel, adapter: Path, *, is_trainable: bool) -> nn.Module:
-    from peft import PeftModel
-
-    with _renamed_in_peft():
-        model: nn.Module = PeftModel.from_pretrained(base, str(adapter), is_trainable=is_trainable)
-    return model
-
-
-def _adapter_add(base: PreTrainedModel, lora: LoraSettings, seed: int) -> nn.Module:
-    """A fresh adapter on every linear layer except the head; B is zero, so it starts as the identity."""
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(
-        r=lora.lora_rank,
-        lora_alpha=lora.lora_alpha,  # type: ignore[arg-type]
-        lora_dropout=lora.lora_dropout,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
-    torch.manual_seed(seed)
-    with _renamed_in_peft():
-        model: nn.Module = get_peft_model(base, config)
-    return model
 
 
 def _head_check(policy: Policy) -> None:

@@ -24,10 +24,11 @@ import torch
 from torch import Tensor
 
 from training import data, loop, losses, metrics
+from training.bases import device_pick
 from training.checkpoints import StateKeeper, checkpoint_save, request_digest
 from training.contract import MANIFEST, AnyEvent, Estimate, RewardRequest, RunReport, file_sha256
 from training.errors import NothingToLearn
-from training.models import RewardModel, device_pick, dropout_enable, pairs_share_prompt, policy_load
+from training.models import RewardModel, dropout_enable, pairs_share_prompt, policy_load
 
 
 def train_reward(request: RewardRequest, report: Callable[[AnyEvent], None]) -> RunReport:

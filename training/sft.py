@@ -22,10 +22,11 @@ import torch
 from torch import Tensor
 
 from training import data, loop, losses
+from training.bases import device_pick
 from training.checkpoints import StateKeeper, checkpoint_save, request_digest
 from training.contract import AnyEvent, DemonstrationRecord, RunReport, SftRequest, file_sha256
 from training.errors import NothingToLearn
-from training.models import Policy, device_pick, dropout_enable, policy_load
+from training.models import Policy, dropout_enable, policy_load
 
 HELD_OUT_ONE_IN = 50
 HELD_OUT_AT_MOST = 256

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.training.tiny import END, planted, preference, snapshot_save, tokenizer_make
 from training import data
+from training.bases import PLAIN_TEMPLATE
 from training.contract import COMPARISONS, DemonstrationRecord, PreferenceRecord
 from training.data import PairTokens
 from training.errors import SnapshotInvalid
-from training.models import PLAIN_TEMPLATE
 
 TOKENIZER = tokenizer_make()
 

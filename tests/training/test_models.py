@@ -136,7 +136,7 @@ def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> Non
 
 
 def test_cuda_is_not_silently_replaced() -> None:
-    from training.models import device_pick
+    from training.bases import device_pick
 
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA")

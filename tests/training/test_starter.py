@@ -18,9 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
+from training.bases import STARTER
 from training.config import SamplingSettings
 from training.contract import DemonstrationRecord, PolicyRef, PromptRecord, ResponseRecord, file_sha256
-from training.models import STARTER, policy_load
+from training.models import policy_load
 from training.sampling import answers_written
 from training.starter import grammar, rules, words
 
