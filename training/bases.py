@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils.logging import disable_progress_bar
 
 from training.errors import ModelUnusable
@@ -58,18 +66,52 @@ def base_resolve(base_model: str) -> str:
     return base_model
 
 
-def base_load(folder: str, device: torch.device, *, float32: bool) -> PreTrainedModel:
+def base_load(
+    folder: str,
+    device: torch.device,
+    *,
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    quantised: bool = False,
+) -> PreTrainedModel:
+    """The weights of a base model on `device`, in 4 bits when `quantised`. Raises ModelUnusable."""
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
     disable_progress_bar()  # type: ignore[no-untyped-call]
+    how = _in_4_bits(device) if quantised else {"dtype": "auto"}
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype="auto", use_safetensors=True, trust_remote_code=False
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            folder, use_safetensors=True, trust_remote_code=False, **how
         )
     except (OSError, ValueError) as error:
         raise ModelUnusable(f"{folder} cannot be loaded as a causal language model: {error}") from error
-    dtype = torch.float32 if float32 else _dtype_for(device, sum(p.numel() for p in model.parameters()))
+    if quantised:
+        return model
+    parameters = sum(p.numel() for p in model.parameters())
+    dtype = _dtype_for(device, parameters) if precision == "auto" else getattr(torch, precision)
+    return base_move(model, device, dtype)
+
+
+def base_move(model: PreTrainedModel, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:
     moved: PreTrainedModel = nn.Module.to(model, device=device, dtype=dtype)
     return moved
+
+
+def _in_4_bits(device: torch.device) -> dict[str, Any]:
+    """How to load weights as 4-bit normal floats (QLoRA, Dettmers et al. 2023). The head keeps its precision."""
+    if device.type != "cuda":
+        raise ModelUnusable("qlora keeps the base in 4 bits, which needs an NVIDIA GPU; choose adapter lora here.")
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ModelUnusable(
+            "qlora needs the package bitsandbytes, which is not installed: pip install bitsandbytes, "
+            "or choose adapter lora."
+        )
+    arithmetic = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    config = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=arithmetic,
+    )
+    return {"dtype": arithmetic, "quantization_config": config, "device_map": {"": device}}
 
 
 def _dtype_for(device: torch.device, parameters: int) -> torch.dtype:
@@ -79,13 +121,16 @@ def _dtype_for(device: torch.device, parameters: int) -> torch.dtype:
     return torch.bfloat16 if native and parameters >= BF16_ON_CPU_FROM else torch.float32
 
 
-def tokenizer_load(folder: str) -> tuple[PreTrainedTokenizerBase, list[str]]:
-    notes = []
+def tokenizer_load(folder: str, *, needs_turns: bool = True) -> tuple[PreTrainedTokenizerBase, list[str]]:
+    """The tokenizer of a base model, and what people should know about it. Encoders need no turns. Raises ModelUnusable."""
+    notes: list[str] = []
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ModelUnusable(f"{folder} has no usable tokenizer: {error}") from error
     tokenizer = _tokenizer_checked(folder, tokenizer)
+    if not needs_turns:
+        return tokenizer, notes
     if tokenizer.eos_token_id is None:
         raise ModelUnusable(f"The tokenizer of {folder} names no eos_token, so no answer could ever end.")
     if tokenizer.chat_template is None:

@@ -9,11 +9,12 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from training.adapters import adapter_save
 from training.contract import (
     MANIFEST,
     REPORT,
@@ -67,9 +68,11 @@ def checkpoint_save(
     from safetensors.torch import save_file
 
     with folder_whole_or_absent(out_dir) as folder:
-        policy.model.save_pretrained(str(folder))  # type: ignore[operator]
+        if policy.has_adapter:
+            adapter_save(policy.model, folder)
+        else:
+            policy.model.save_pretrained(str(folder))  # type: ignore[operator]
         policy.tokenizer.save_pretrained(str(folder))
-        (folder / "README.md").unlink(missing_ok=True)  # peft's model card is an unfilled form
         if reward_head is not None:
             save_file(reward_head, str(folder / REWARD_HEAD))
         for file in folder.rglob("*"):
@@ -108,7 +111,7 @@ def file_replace(path: Path, write: Callable[[Path], object]) -> None:
 
 @dataclass(frozen=True)
 class StateKeeper:
-    """Where a run's state lives between a kill and its second start.
+    """Where a run's state lives between a kill and its second start. Only the first process of a run writes.
 
     digest  of the request and its inputs; a state of anything else is not continued
     """
@@ -116,34 +119,35 @@ class StateKeeper:
     work_dir: Path
     digest: str
 
-    def state_save(self, step: int, trained: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
-        """Everything that the next step depends on. The learning rate and the batches depend on the step alone."""
-        state = {
-            "digest": self.digest,
-            "step": step,
-            "trained": {name: parameter.detach() for name, parameter in trained.items()},
-            "optimizer": optimizer.state_dict(),
-            "torch_rng": torch.get_rng_state(),
-            "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        }
-        file_replace(self.work_dir / STATE, lambda path: torch.save(state, path))
+    def state_save(self, state: dict[str, Any]) -> None:
+        """Keep everything that the next step depends on: numbers, text and tensors."""
+        file_replace(self.work_dir / STATE, lambda path: torch.save({"digest": self.digest, **state}, path))
 
-    def state_load(self, trained: dict[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> int:
-        """Put the saved state back and return its step; 0 when there is none of this very run."""
+    def state_load(self) -> dict[str, Any] | None:
+        """The saved state, or None when there is none of this very run."""
         path = self.work_dir / STATE
         if not path.is_file():
-            return 0
-        state = torch.load(path, weights_only=True, map_location="cpu")
-        if state["digest"] != self.digest or state["trained"].keys() != trained.keys():
-            return 0
-        with torch.no_grad():
-            for name, parameter in trained.items():
-                parameter.copy_(state["trained"][name])
-        optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["torch_rng"])
-        if state["cuda_rng"]:
-            torch.cuda.set_rng_state_all(state["cuda_rng"])
-        return int(state["step"])
+            return None
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        return state if state["digest"] == self.digest else None
+
+    def weights_save(self, step: int, weights: dict[str, Tensor], *, beside: int | None) -> None:
+        """Keep the best weights so far, and those of step `beside`, which the saved state refers to; drop older ones."""
+        from safetensors.torch import save_file
+
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+        file_replace(self._weights(step), lambda path: save_file(tensors, path))
+        for file in self.work_dir.glob("best-*.safetensors"):
+            if file not in (self._weights(step), self._weights(beside)):
+                file.unlink()
+
+    def weights_load(self, step: int) -> dict[str, Tensor]:
+        from safetensors.torch import load_file
+
+        return load_file(self._weights(step))
+
+    def _weights(self, step: int | None) -> Path:
+        return self.work_dir / f"best-{step}.safetensors"
 
     def tensor_load(self, name: str) -> Tensor | None:
         """A tensor that an earlier start of this very run computed."""

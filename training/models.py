@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training import data, losses
-from training.adapters import adapter_add, adapter_attach, adapter_of, rank_of
+from training.adapters import adapter_of, adapter_prepare, quantises
 from training.bases import PROBE, base_load, base_resolve, ends_of, tokenizer_load
 from training.config import LoraSettings
 from training.contract import PolicyRef, PreferenceRecord, checkpoint_verify
@@ -194,35 +194,30 @@ def _logits_shaped(logits_NV: Tensor, config: Any) -> Tensor:
 
 
 def policy_load(
-    ref: PolicyRef, device: torch.device, *, lora: LoraSettings | None = None, seed: int = 0, merge: bool = False
+    ref: PolicyRef,
+    device: torch.device,
+    *,
+    lora: LoraSettings | None = None,
+    seed: int = 0,
+    merge: bool = False,
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
 ) -> Policy:
-    """The policy behind `ref`.
+    """The policy behind `ref`: frozen without `lora`, to score or to write; otherwise ready to be trained.
 
-    lora   None: frozen, to score or to write. Otherwise trainable: an adapter of the parent is continued
-           (a copy; its folder is never touched), else a fresh one that starts as the identity is added;
-           rank 0 trains all weights, with the parent's adapter merged in first.
-    merge  fold the adapter into the weights, which makes writing faster; only where they are float32, since
-           bfloat16 weights would round most of the adapter away; never for training.
+    merge      fold a frozen adapter into the weights, which makes writing faster; only where they are float32
+    precision  of frozen weights; when all weights are trained they are float32
     """
     folder = base_resolve(ref.base_model)
     tokenizer, notes = tokenizer_load(folder)
     manifest_sha, adapter = adapter_of(ref)
     trains_all = lora is not None and lora.lora_rank == 0
-    base = base_load(folder, device, float32=trains_all)
-    model: nn.Module = base
-    if adapter is not None:
-        model = adapter_attach(base, adapter, is_trainable=lora is not None and not trains_all)
-        if trains_all or (merge and base.dtype == torch.float32):
-            model = model.merge_and_unload()  # type: ignore[operator]
-        elif lora is not None and rank_of(adapter) != lora.lora_rank:
-            notes.append(f"The parent's adapter has rank {rank_of(adapter)} and is continued at that rank.")
-    elif lora is not None and not trains_all:
-        model = adapter_add(base, lora, seed)
-    model.requires_grad_(trains_all) if trains_all or lora is None else None
+    base = base_load(folder, device, precision="float32" if trains_all else precision, quantised=quantises(lora))
+    model, said = adapter_prepare(base, adapter, lora, seed=seed, merge=merge)
+    notes += said
     causal_lm = base if not hasattr(model, "get_base_model") else model.get_base_model()  # type: ignore[operator]
     end_ids, end_id = ends_of(tokenizer, causal_lm)
     policy = Policy(
-        model=model.eval(),
+        model=model,
         causal_lm=causal_lm,
         tokenizer=tokenizer,
         ref=ref,

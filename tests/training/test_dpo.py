@@ -81,7 +81,7 @@ def test_a_child_is_one_adapter_over_the_same_base(
 
     assert weights(tmp_path / "child").keys() == weights(tmp_path / "parent").keys()
     assert checkpoint_verify(tmp_path / "child").base_model == str(base)
-    assert listener.notes() == ["The parent's adapter has rank 4 and is continued at that rank."]
+    assert listener.notes() == ["The parent's adapter has rank 4, and is continued so."]
 
 
 @pytest.mark.parametrize("micro_batch_size", [1, 2, 3])
