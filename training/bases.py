@@ -122,21 +122,23 @@ def _dtype_for(device: torch.device, parameters: int) -> torch.dtype:
 
 
 def tokenizer_load(folder: str, *, needs_turns: bool = True) -> tuple[PreTrainedTokenizerBase, list[str]]:
-    """The tokenizer of a base model, and what people should know about it. Encoders need no turns. Raises ModelUnusable."""
-    notes: list[str] = []
+    """The tokenizer of a model or checkpoint, and what people should know about it. Raises ModelUnusable.
+
+    needs_turns  it must be able to end a turn, and gets PLAIN_TEMPLATE when it has no chat template
+    """
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ModelUnusable(f"{folder} has no usable tokenizer: {error}") from error
     tokenizer = _tokenizer_checked(folder, tokenizer)
     if not needs_turns:
-        return tokenizer, notes
+        return tokenizer, []
     if tokenizer.eos_token_id is None:
         raise ModelUnusable(f"The tokenizer of {folder} names no eos_token, so no answer could ever end.")
     if tokenizer.chat_template is None:
         tokenizer.chat_template = PLAIN_TEMPLATE
-        notes.append(f"{folder} has no chat template; turns are written as 'User:' and 'Assistant:' lines.")
-    return tokenizer, notes
+        return tokenizer, [f"{folder} has no chat template; turns are written as 'User:' and 'Assistant:' lines."]
+    return tokenizer, []
 
 
 def _tokenizer_checked(folder: str, tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
