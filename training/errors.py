@@ -33,3 +33,11 @@ class NothingToLearn(EngineError):
 
 class DidNotConverge(EngineError):
     """The loss stopped being a number; the message says at which step."""
+
+
+class OutOfMemory(EngineError):
+    """Not even one row fits; the message says how long it is and what to do."""
+
+
+class ProcessLost(EngineError):
+    """Another process of the same run ended; the message says how, where it is known."""

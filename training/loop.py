@@ -1,4 +1,4 @@
-"""The mechanics that all recipes share: seed, threads, accumulate, clip, step, evaluate, report."""
+"""The mechanics that all recipes share: seed, threads, accumulate, clip, step, evaluate, report, stop, go on."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from training import layers, processes
+from training.alarms import COMPARED, alarms
 from training.checkpoints import StateKeeper
 from training.config import OptimSettings
 from training.contract import AnyEvent, Metrics, Note, Stage, Started
-from training.errors import DidNotConverge
-from training.optim import learning_rate_at, learning_rate_set, optimizer_make
+from training.errors import DidNotConverge, ModelUnusable, OutOfMemory, RequestInvalid
+from training.microbatches import CostOf, fit_of_steps, is_out_of_memory, memory_release
+from training.optim import gradients_clip, learning_rate_at, learning_rate_set, moments, optimizer_make
+from training.progress import Progress, Tally, progress_load, progress_save
 
-# Sums and counts by metric name; a mean is taken once, over the whole optimizer
-# step, so that micro-batches of different sizes weigh what they should.
-Tally = dict[str, tuple[float, float]]
+Total = TypeVar("Total")  # of a batch: what its loss is divided by, as the recipe likes it
+LossOf = Callable[[Sequence[int], Total], tuple[Tensor, Tally]]
 
 # A run emits at most about this many points per curve, however long it is.
 POINTS_PER_CURVE = 400
@@ -52,7 +56,8 @@ class Journal:
 def threads_set() -> None:
     """Use TIEBREAK_THREADS cores, or all physical ones: hyper-threads only get in each other's way."""
     wanted = os.environ.get("TIEBREAK_THREADS")
-    torch.set_num_threads(max(1, int(wanted)) if wanted and wanted.isdigit() else _physical_cores())
+    share = _physical_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    torch.set_num_threads(max(1, int(wanted) if wanted and wanted.isdigit() else share))
 
 
 def _physical_cores() -> int:
@@ -94,87 +99,259 @@ def tally_means(tally: Tally) -> dict[str, float]:
     return {name: value / count for name, (value, count) in tally.items() if count > 0}
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What a training ended with; the model holds the weights that the settings want to keep.
+
+    steps      updates made: fewer than planned when patience ran out
+    metrics    the last value of each; those of held-out rows are of the weights kept
+    best_step  updates after which the held-out loss was lowest; None without held-out rows
+    beside     the other weights by name, on CPU: those after the last step when the best were kept, or the
+               other way round; None when they are the same, and in all processes but the first
+    """
+
+    steps: int
+    metrics: dict[str, float]
+    best_step: int | None = None
+    beside: dict[str, Tensor] | None = None
+    beside_name: Literal["last", "best"] = "best"
+
+
 def train(
     *,
     journal: Journal,
     settings: OptimSettings,
     trained: dict[str, nn.Parameter],
     batches: Sequence[Sequence[int]],
-    weight_of: Callable[[Sequence[int]], float],
-    loss_of: Callable[[Sequence[int], float], tuple[Tensor, Tally]],
+    weight_of: Callable[[Sequence[int]], Total],
+    loss_of: LossOf[Total],
     evaluate: Callable[[], dict[str, float]],
     keeper: StateKeeper,
     device: torch.device,
-) -> tuple[int, dict[str, float]]:
-    """Run every batch once; return the number of steps and the last values of all metrics.
+    model: nn.Module | None = None,
+    cost_of: CostOf = lambda row: 1.0,
+    whole_batch: bool = False,
+) -> Trained:
+    """Run every batch once, or until patience runs out.
 
-    weight_of  total weight of a batch, which makes micro-batches add up to its mean loss
-    loss_of    (rows of a micro-batch, total weight of its batch) -> loss to descend, tally
+    weight_of    total weight of a batch, which makes micro-batches and processes add up to its mean loss
+    loss_of      (rows of a micro-batch, total weight of its batch) -> loss to descend, tally
+    model        whose layers may be recomputed or compiled, and whose adapters drop inputs while they learn
+    cost_of      tokens of a row, by which rows are dealt to micro-batches and processes
+    whole_batch  the loss compares all rows of a batch, so they must stay together
 
     1. Continue from the last saved state, if a killed run left one.
-    2. Per step: sum the gradients of the micro-batches, clip, set the rate, update.
+    2. Per step: sum the gradients of the micro-batches, then of the processes; clip, set the rate, update.
     3. Look at the held-out rows before the first and after every `eval_every`-th update and the last.
     4. Save the state every `save_every` updates.
+    5. Leave the last weights in the model, or put the best ones back.
+
+    Raises OutOfMemory, and DidNotConverge before the weights move when the loss is not a number.
     """
+    if whole_batch and processes.world() > 1:
+        raise RequestInvalid("loss: this one compares all rows of a batch, so it trains in one process only.")
     total_steps = len(batches) if settings.max_steps is None else min(len(batches), settings.max_steps)
-    optimizer = optimizer_make(trained.values(), settings)
-    done = keeper.state_load(trained, optimizer)
-    journal.report(Started(total_steps=total_steps, device=str(device), resumed_from=done))
     emit_every = max(1, total_steps // POINTS_PER_CURVE)
+    processes.tensors_put(trained, trained)
+    optimizer = optimizer_make(trained.values(), settings)
+    tensors = {**trained, **moments(optimizer, trained)}
+    resumed = progress_load(keeper, tensors)
+    progress = resumed or Progress(fit_of_steps(settings.micro_batch_size, device, whole=whole_batch))
+    journal.notes += progress.notes
+    journal.report(Started(total_steps=total_steps, device=str(device), resumed_from=progress.step))
+    _layers_prepare(model, settings, progress)
+    dropouts = layers.dropouts_of(model)
     latest: dict[str, float] = {}
 
-    def tell(step: int, values: dict[str, float]) -> None:
+    def note(sentence: str) -> None:
+        progress.notes.append(sentence)
+        journal.note(sentence)
+
+    def tell(values: dict[str, float]) -> None:
         latest.update(values)
         if values:
-            journal.report(Metrics(step=step, total_steps=total_steps, values=values))
+            journal.report(Metrics(step=progress.step, total_steps=total_steps, values=values))
 
-    if done == 0:
-        tell(0, evaluate())
-    window: Tally = {}
-    for step in range(done, total_steps):
+    def look() -> None:
+        """Tell what the held-out rows say, and keep the weights if they are the best so far."""
+        values = processes.shared(evaluate())
+        tell(values)
+        if "eval/loss" not in values:
+            return
+        progress.looks_since_best += 1
+        if values["eval/loss"] < progress.best_loss:
+            progress.looks_since_best = 0
+            progress.best_loss, progress.best_step, progress.best_values = values["eval/loss"], progress.step, values
+            weights = processes.tensors_whole(trained)
+            if processes.is_first():
+                keeper.weights_save(progress.step, weights, beside=progress.saved_best)
+
+    if resumed is None:
+        look()
+    while progress.step < total_steps:
         began = time.monotonic()
-        rate = learning_rate_at(step, total_steps, settings)
-        tally = _step(batches[step], rate, settings, optimizer, trained, weight_of, loss_of, step)
-        tallies_add(window, tally)
-        tallies_add(window, {"seconds_per_step": (time.monotonic() - began, 1)})
-        at, is_last = step + 1, step + 1 == total_steps
-        if at % emit_every == 0 or is_last or at % settings.eval_every == 0:
-            tell(at, {**tally_means(window), "learning_rate": rate})
-            window = {}
-        if at % settings.eval_every == 0 or is_last:
-            tell(at, evaluate())
-        if at % settings.save_every == 0 and not is_last:
-            keeper.state_save(at, trained, optimizer)
-    return total_steps, latest
+        rows = batches[progress.step]
+        rate = learning_rate_at(progress.step, total_steps, settings)
+        with layers.dropping(dropouts):
+            loss, tally, made_room = _gradients(
+                rows, weight_of(rows), loss_of, cost_of, trained, settings, progress, model
+            )
+        norm = gradients_clip(trained.values(), settings.max_grad_norm)
+        if not (math.isfinite(norm) and math.isfinite(loss)):
+            raise DidNotConverge(
+                f"The loss stopped being a number at step {progress.step + 1} (learning rate {rate:.2g}). "
+                "Nothing was saved; try a smaller learning rate."
+            )
+        learning_rate_set(optimizer, rate)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        progress.step += 1
+        seconds = time.monotonic() - began
+        tallies_add(progress.window, tally)
+        if processes.is_first():  # the others measured the same
+            tokens = float(sum(map(cost_of, rows)))
+            ofstep: Tally = {"train/loss": (loss, 1), "grad_norm": (norm, 1), "seconds_per_step": (seconds, 1)}
+            tallies_add(progress.window, {**ofstep, "tokens_per_second": (tokens, seconds)})
+
+        left = total_steps - progress.step
+        looks = left == 0 or progress.step % settings.eval_every == 0
+        if made_room:
+            note(made_room)
+        if looks or progress.step % emit_every == 0:
+            values = _window_closed(progress)
+            tell({**values, "learning_rate": rate, "eta_seconds": left * values["seconds_per_step"]})
+            for sentence in _alarms_new(progress, values):
+                note(sentence)
+        if looks:
+            look()
+            if left and settings.patience is not None and progress.looks_since_best >= settings.patience:
+                note(f"Stopped after step {progress.step}: no lower held-out loss in {settings.patience} looks.")
+                break
+        if left and progress.step % settings.save_every == 0:
+            progress_save(progress, keeper, tensors)
+        if model is not None and settings.compile == "auto" and device.type == "cuda" and not progress.compiles:
+            progress.compiles = layers.compile_if_it_pays(model, left, seconds)
+    return _kept(journal, settings, progress, keeper, trained, latest)
 
 
-def _step(
-    batch: Sequence[int],
-    rate: float,
-    settings: OptimSettings,
-    optimizer: torch.optim.Optimizer,
+def _layers_prepare(model: nn.Module | None, settings: OptimSettings, progress: Progress) -> None:
+    """Switch on what the settings ask for, or what was on when the state was saved. Raises ModelUnusable."""
+    progress.recomputes |= settings.gradient_checkpointing == "on"
+    progress.compiles |= settings.compile == "on"
+    if progress.recomputes and (model is None or not layers.layers_recompute(model)):
+        raise ModelUnusable("gradient_checkpointing: this model has no layers that can be recomputed; switch it off.")
+    if progress.compiles:
+        if trouble := layers.compiler_trouble():
+            raise ModelUnusable(f"compile: torch.compile does not work on this machine; switch it off. ({trouble})")
+        if model is None or not layers.layers_compile(model):
+            raise ModelUnusable("compile: this model has no layers that can be compiled; switch it off.")
+
+
+def _gradients(
+    rows: Sequence[int],
+    total: Total,
+    loss_of: LossOf[Total],
+    cost_of: CostOf,
     trained: dict[str, nn.Parameter],
-    weight_of: Callable[[Sequence[int]], float],
-    loss_of: Callable[[Sequence[int], float], tuple[Tensor, Tally]],
-    step: int,
-) -> Tally:
-    """One update. Raises DidNotConverge, before the weights move, when the loss is not a number."""
-    total = weight_of(batch)
-    tally: Tally = {}
-    for at in range(0, len(batch), settings.micro_batch_size):
-        loss, part = loss_of(batch[at : at + settings.micro_batch_size], total)
+    settings: OptimSettings,
+    progress: Progress,
+    model: nn.Module | None,
+) -> tuple[float, Tally, str | None]:
+    """Sum the gradients of a step over micro-batches and processes: loss, tally of this process, note if any.
+
+    When memory runs out, what was summed is dropped, room is made, and the step starts again.
+    """
+    mine = processes.rows_mine(rows, cost_of)
+    made_room = None
+    while True:
+        loss, tally, too_large = 0.0, {}, None
+        for group in progress.fit.groups(mine, cost_of):
+            if (computed := _group_computed(group, total, loss_of)) is None:
+                too_large = group
+                break
+            loss += computed[0]
+            tallies_add(tally, computed[1])
+        if too_large is None:
+            break
+        for parameter in trained.values():
+            parameter.grad = None
+        memory_release()
+        made_room = _room_made(too_large, cost_of, settings, progress, model)
+    processes.gradients_sum(trained.values())
+    return processes.summed(loss)[0], tally, made_room
+
+
+def _group_computed(group: Sequence[int], total: Total, loss_of: LossOf[Total]) -> tuple[float, Tally] | None:
+    """Add the gradients of a micro-batch; None when memory ran out, and then nothing here holds any of it."""
+    try:
+        loss, tally = loss_of(group, total)
         loss.backward()  # type: ignore[no-untyped-call]
-        tallies_add(tally, part)
-        tallies_add(tally, {"train/loss": (float(loss.detach()), 0.0)})
-    tally["train/loss"] = (tally["train/loss"][0], 1.0)
-    norm = float(nn.utils.clip_grad_norm_(trained.values(), settings.max_grad_norm))
-    if not (math.isfinite(norm) and math.isfinite(tally["train/loss"][0])):
-        raise DidNotConverge(
-            f"The loss stopped being a number at step {step + 1} (learning rate {rate:.2g}). "
-            "Nothing was saved; try a smaller learning rate."
+        return float(loss.detach()), tally
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    return None
+
+
+def _room_made(
+    group: Sequence[int], cost_of: CostOf, settings: OptimSettings, progress: Progress, model: nn.Module | None
+) -> str:
+    """Halve the micro-batch, or recompute activations, so that `group` may fit; return what was done."""
+    tokens = f"{max(map(cost_of, group)):,.0f} tokens"
+    if progress.fit.halve(group, cost_of):
+        return (
+            f"Memory ran out with {len(group)} rows of up to {tokens} at once. From step {progress.step + 1} on, "
+            f"half as many are; the result is the same."
         )
-    tallies_add(tally, {"grad_norm": (norm, 1.0)})
-    learning_rate_set(optimizer, rate)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return tally
+    if settings.gradient_checkpointing == "auto" and not progress.recomputes and model is not None:
+        progress.recomputes = layers.layers_recompute(model)
+        if progress.recomputes:
+            return (
+                f"Memory ran out with {len(group)} rows of up to {tokens}. From step {progress.step + 1} on, "
+                "activations are recomputed, which takes a third longer; the result is the same."
+            )
+    together = "its loss needs all of them at once; lower the batch size" if progress.fit.whole else "lower max_length"
+    raise OutOfMemory(
+        f"Memory does not hold {len(group)} rows of up to {tokens}: {together}, train a smaller adapter or a smaller "
+        "base, or use a machine with more memory."
+    )
+
+
+def _window_closed(progress: Progress) -> dict[str, float]:
+    """The means since the last point of the curve, over all processes."""
+    total: Tally = {}
+    for part in processes.gathered(progress.window):
+        tallies_add(total, part)
+    progress.window = {}
+    return tally_means(total)
+
+
+def _alarms_new(progress: Progress, values: dict[str, float]) -> list[str]:
+    """The alarms that ring with this point of the curve and did not ring before."""
+    progress.points.append({"step": float(progress.step), **values})
+    del progress.points[COMPARED:-COMPARED]
+    ringing = {name: text for name, text in alarms(progress.points).items() if name not in progress.rung}
+    progress.rung += ringing
+    return list(ringing.values())
+
+
+def _kept(
+    journal: Journal,
+    settings: OptimSettings,
+    progress: Progress,
+    keeper: StateKeeper,
+    trained: dict[str, nn.Parameter],
+    latest: dict[str, float],
+) -> Trained:
+    """Leave the last weights in the model or put the best ones back, and hand out the other ones."""
+    steps, best_step = progress.step, progress.best_step
+    if best_step is None or best_step == steps:
+        return Trained(steps, latest, best_step)
+    best = keeper.weights_load(best_step) if processes.is_first() else None
+    if settings.keep == "last":
+        return Trained(steps, latest, best_step, best, "best")
+    whole = processes.tensors_whole(trained)
+    last = {name: tensor.to("cpu", copy=True) for name, tensor in whole.items()} if processes.is_first() else None
+    processes.tensors_put(trained, best)
+    journal.note(f"Kept the weights after step {best_step} of {steps}, where the held-out loss was lowest.")
+    return Trained(steps, {**latest, **progress.best_values}, best_step, last, "last")

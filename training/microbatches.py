@@ -1,0 +1,119 @@
+"""Micro-batches: as many rows are computed at once as memory holds, which is found by trying."""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+
+CostOf = Callable[[int], float]  # tokens of a row
+Result = TypeVar("Result")
+
+# On CPU a larger pass than this is no faster, only larger (measured on the starter policy).
+POSITIONS_ON_CPU = 8192
+# Passes without gradients keep no activations, and have no batch that says where to begin.
+POSITIONS_OF_A_PASS_ON_CUDA = 2**16
+
+
+@dataclass
+class Fit:
+    """How much is computed at once. It only ever shrinks, and is saved with the state of a run.
+
+    positions  rows x longest row of a micro-batch at most, in tokens
+    rows       rows of a micro-batch at most, if the settings say so
+    whole      whether rows that are given together must stay together
+    """
+
+    positions: float
+    rows: int | None = None
+    whole: bool = False
+
+    def groups(self, rows: Sequence[int], cost_of: CostOf) -> list[list[int]]:
+        """`rows` in as few micro-batches as fit, of similar size, similar lengths together."""
+        ordered = sorted(rows, key=cost_of, reverse=True)
+        widths = [max(1.0, cost_of(row)) for row in ordered]
+        everything = len(widths) * widths[0] if widths else 0.0
+        limit = min(self.positions, everything)
+        fewest = len(_sizes(widths, limit, self.rows))
+        if fewest == 1 or self.whole:
+            return [list(rows)]
+        too_small = 0.0
+        for _ in range(12):  # the smallest limit that needs no more micro-batches makes them even
+            middle = (too_small + limit) / 2
+            if len(_sizes(widths, middle, self.rows)) > fewest:
+                too_small = middle
+            else:
+                limit = middle
+        groups, at = [], 0
+        for size in _sizes(widths, limit, self.rows):
+            groups.append(ordered[at : at + size])
+            at += size
+        return groups
+
+    def halve(self, group: Sequence[int], cost_of: CostOf) -> bool:
+        """Allow half of a micro-batch that did not fit; False when it cannot be cut."""
+        if self.whole or len(group) == 1:
+            return False
+        self.positions = min(self.positions, len(group) // 2 * max(1.0, *map(cost_of, group)))
+        return True
+
+
+def fit_of_steps(rows: int | None, device: torch.device, *, whole: bool = False) -> Fit:
+    """Where training begins: with all rows of a step on CUDA, with what is fastest on CPU."""
+    return Fit(math.inf if rows or device.type == "cuda" else POSITIONS_ON_CPU, rows, whole)
+
+
+def fit_of_passes(rows: int | None, device: torch.device) -> Fit:
+    """Where passes that do not train begin."""
+    return Fit(POSITIONS_OF_A_PASS_ON_CUDA if device.type == "cuda" else POSITIONS_ON_CPU, rows)
+
+
+def passes(
+    fit: Fit, rows: Sequence[int], cost_of: CostOf, compute: Callable[[list[int]], Result]
+) -> Iterator[tuple[list[int], Result]]:
+    """Every row once, similar lengths together, for passes that do not train: (rows, what `compute` gave).
+
+    A micro-batch that does not fit is halved. Raises what `compute` raised when a single row does not fit.
+    """
+    waiting = fit.groups(rows, cost_of)[::-1]
+    while waiting:
+        group = waiting.pop()
+        try:
+            result = compute(group)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error) or not fit.halve(group, cost_of):
+                raise
+        else:
+            yield group, result
+            continue
+        memory_release()
+        waiting += fit.groups(group, cost_of)[::-1]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """CUDA, Python and torch's allocator for CPU each have their own way of saying it."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return "can't allocate memory" in str(error) or "CUDA error: out of memory" in str(error)
+
+
+def memory_release() -> None:
+    """Give back what a failed step still holds; call it outside the `except` block, which holds the step's frames."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _sizes(widths: Sequence[float], limit: float, most: int | None) -> list[int]:
+    """Rows of each micro-batch; widths fall, so that the first row of each is its widest."""
+    sizes, at = [], 0
+    while at < len(widths):
+        size = max(1, int(limit // widths[at]))
+        size = min(size, len(widths) - at, most or size)
+        sizes.append(size)
+        at += size
+    return sizes

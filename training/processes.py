@@ -1,0 +1,152 @@
+"""Several processes that train one model together: who they are and what they tell each other.
+
+Every process holds the model, computes the gradients of its share of the rows of a step, and receives the
+sum of all. A run on its own is a group of one, in which everything here does nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from training.errors import ProcessLost, RequestInvalid
+
+Value = TypeVar("Value")
+
+# The longest that one may wait for another, who may be saving a checkpoint meanwhile. A dead one is noticed sooner.
+PATIENCE = timedelta(hours=6)
+BUCKET = 2**24  # numbers that travel at once
+FAILURE = "failure"
+
+_store: dist.Store | None = None
+
+
+def processes_join(device: str) -> None:
+    """Join the group that `accelerate launch` or `torchrun` announces in the environment, if there is one.
+
+    Raises RequestInvalid when this machine has fewer GPUs than processes.
+    """
+    global _store
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
+        return
+    uses_cuda = device != "cpu" and torch.cuda.is_available()
+    if uses_cuda:
+        local = int(os.environ["LOCAL_RANK"])
+        if local >= torch.cuda.device_count():
+            raise RequestInvalid(f"There are more processes than the {torch.cuda.device_count()} GPUs of this machine.")
+        torch.cuda.set_device(local)
+    store, me, count = next(dist.rendezvous("env://", timeout=PATIENCE))
+    _store = dist.PrefixStore("tiebreak", store)
+    backend = "cpu:gloo,cuda:nccl" if uses_cuda else "gloo"
+    dist.init_process_group(backend, store=_store, rank=me, world_size=count, timeout=PATIENCE)
+
+
+def world() -> int:
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def is_first() -> bool:
+    """Whether this is the process that reports and writes."""
+    return rank() == 0
+
+
+# --- failure -----------------------------------------------------------------
+
+
+def failure_tell(sentence: str) -> None:
+    """Leave the reason for the others, who only see that this process is gone."""
+    if _store is not None:
+        _store.compare_set(FAILURE, "", sentence)
+
+
+def failure_of_another() -> ProcessLost | None:
+    """Why another process ended, if one left its reason."""
+    if _store is None or not _store.check([FAILURE]):
+        return None
+    return ProcessLost(_store.get(FAILURE).decode())
+
+
+# --- sharing -----------------------------------------------------------------
+
+
+def rows_mine(rows: Sequence[int], cost_of: Callable[[int], float]) -> list[int]:
+    """This process's share: dealt out by falling cost, forth and back, so that shares cost about the same."""
+    if world() == 1:
+        return list(rows)
+    dealt = sorted(rows, key=cost_of, reverse=True)
+    return [row for at, row in enumerate(dealt) if at % (2 * world()) in (rank(), 2 * world() - 1 - rank())]
+
+
+def shared(value: Value) -> Value:
+    """What the first process holds, for all."""
+    if world() == 1:
+        return value
+    box = [value]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def gathered(value: Value) -> list[Value]:
+    """What every process holds, in their order, for all."""
+    if world() == 1:
+        return [value]
+    found: list[Value] = [value] * world()
+    dist.all_gather_object(found, value)
+    return found
+
+
+def summed(*values: float) -> list[float]:
+    """Each of the numbers, summed over all processes."""
+    if world() == 1:
+        return list(values)
+    total = torch.tensor(values, dtype=torch.float64)
+    dist.all_reduce(total)
+    return [float(value) for value in total]
+
+
+def gradients_sum(parameters: Iterable[nn.Parameter]) -> None:
+    """Replace each gradient by the sum over all processes. None counts as zero."""
+    if world() == 1:
+        return
+    bucket: list[nn.Parameter] = []
+    room = BUCKET
+    for parameter in parameters:
+        bucket.append(parameter)
+        room -= parameter.numel()
+        if room < 0:
+            _bucket_sum(bucket)
+            bucket, room = [], BUCKET
+    if bucket:
+        _bucket_sum(bucket)
+
+
+def _bucket_sum(bucket: list[nn.Parameter]) -> None:
+    flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in bucket])
+    dist.all_reduce(flat)
+    for parameter, part in zip(bucket, flat.split([p.numel() for p in bucket]), strict=True):
+        parameter.grad = part.view_as(parameter)
+
+
+@torch.no_grad()
+def tensors_put(targets: Mapping[str, Tensor], values: Mapping[str, Tensor] | None) -> None:
+    """Write the first process's `values` into `targets` of all; the others pass None."""
+    for name, target in targets.items():
+        if values is not None:
+            target.copy_(values[name])
+        if world() > 1:
+            dist.broadcast(target, src=0)
+
+
+def tensors_whole(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors without their gradients; those that are spread over the processes are gathered."""
+    return {name: tensor.detach() for name, tensor in tensors.items()}
