@@ -127,7 +127,7 @@ def adapter_merge(model: nn.Module) -> PreTrainedModel:
     """The base with the adapter folded into its weights."""
     base: PreTrainedModel = model.get_base_model()  # type: ignore[operator]
     head = base.get_output_embeddings()  # type: ignore[no-untyped-call]
-    tied: nn.Parameter = base.get_input_embeddings().weight
+    tied: Any = base.get_input_embeddings().weight
     if hasattr(head, "base_layer") and head.base_layer.weight is tied:
         # The adapter is the head's alone: folded into a shared weight it would change the embeddings too.
         head.base_layer.weight = nn.Parameter(tied.detach().clone(), requires_grad=False)

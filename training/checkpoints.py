@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from training import processes
 from training.adapters import adapter_save
 from training.contract import (
     MANIFEST,
@@ -29,7 +31,8 @@ from training.contract import (
     report_read,
 )
 from training.errors import CheckpointIncomplete, RequestInvalid
-from training.models import REWARD_HEAD, Policy
+from training.models import Backbone
+from training.reward_model import REWARD_HEAD
 
 STATE = "state.pt"
 
@@ -55,7 +58,7 @@ def report_of_finished(out_dir: Path) -> RunReport | None:
 
 
 def checkpoint_save(
-    policy: Policy,
+    backbone: Backbone,
     *,
     out_dir: Path,
     kind: Literal["policy", "reward"],
@@ -63,31 +66,62 @@ def checkpoint_save(
     report: RunReport,
     snapshot_dir: Path | None,
     reward_head: dict[str, Tensor] | None = None,
+    beside: dict[str, Tensor] | None = None,
+    beside_name: Literal["last", "best"] = "best",
 ) -> None:
-    """Write weights, tokenizer, report and, last, the manifest; then the folder appears at once."""
+    """Write weights, tokenizer, report and, last, the manifest; then the folder appears at once.
+
+    beside  trained weights of another step by name: a checkpoint inside the checkpoint, with the run's one report
+    Only the first process of a run writes.
+    """
+    if not processes.is_first():
+        return
+    manifest = CheckpointManifest(
+        kind=kind,
+        weights="adapter" if backbone.has_adapter else "full",
+        base_model=backbone.ref.base_model,
+        parent_sha256=backbone.parent_sha256,
+        snapshot_sha256=file_sha256(snapshot_dir / MANIFEST) if snapshot_dir else None,
+        request=request.model_dump(mode="json"),
+        report=report,
+    )
+    with folder_whole_or_absent(out_dir) as folder:
+        if beside is not None:
+            (folder / beside_name).mkdir()
+            head = {name: beside.get(f"reward_head.{name}", tensor) for name, tensor in (reward_head or {}).items()}
+            with _weights_of(backbone, beside):
+                _folder_fill(folder / beside_name, backbone, manifest, head)
+        _folder_fill(folder, backbone, manifest, reward_head)
+
+
+def _folder_fill(
+    folder: Path, backbone: Backbone, manifest: CheckpointManifest, reward_head: dict[str, Tensor] | None
+) -> None:
     from safetensors.torch import save_file
 
-    with folder_whole_or_absent(out_dir) as folder:
-        if policy.has_adapter:
-            adapter_save(policy.model, folder)
-        else:
-            policy.model.save_pretrained(str(folder))  # type: ignore[operator]
-        policy.tokenizer.save_pretrained(str(folder))
-        if reward_head is not None:
-            save_file(reward_head, str(folder / REWARD_HEAD))
-        for file in folder.rglob("*"):
-            file.chmod(0o644 if file.is_file() else 0o755)  # safetensors writes for its own account only
-        (folder / REPORT).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        manifest = CheckpointManifest(
-            kind=kind,
-            weights="adapter" if policy.has_adapter else "full",
-            base_model=policy.ref.base_model,
-            parent_sha256=policy.parent_sha256,
-            snapshot_sha256=file_sha256(snapshot_dir / MANIFEST) if snapshot_dir else None,
-            request=request.model_dump(mode="json"),
-            report=report,
-        )
-        manifest_write(folder, manifest)
+    if backbone.has_adapter:
+        adapter_save(backbone.model, folder)
+    else:
+        backbone.model.save_pretrained(str(folder))  # type: ignore[operator]
+    backbone.tokenizer.save_pretrained(str(folder))
+    if reward_head:
+        save_file(reward_head, str(folder / REWARD_HEAD))
+    for file in folder.rglob("*"):
+        file.chmod(0o644 if file.is_file() else 0o755)  # safetensors writes for its own account only
+    (folder / REPORT).write_text(manifest.report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    manifest_write(folder, manifest)
+
+
+@contextmanager
+def _weights_of(backbone: Backbone, tensors: dict[str, Tensor]) -> Iterator[None]:
+    """Let the model hold other trained weights for as long as the block lasts."""
+    trained = {name: parameter.data for name, parameter in backbone.trained.items()}
+    own = {name: tensor.clone() for name, tensor in trained.items()}
+    for name, tensor in trained.items():
+        tensor.copy_(tensors[name])
+    yield
+    for name, tensor in trained.items():
+        tensor.copy_(own[name])
 
 
 # --- state of a run that is not finished --------------------------------------

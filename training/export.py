@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from training.adapters import adapter_attach, adapter_merge, adapter_of
-from training.bases import base_load, base_resolve, device_pick, tokenizer_load
+from training.bases import base_load, base_move, base_resolve, device_pick, tokenizer_load
 from training.contract import (
     REPORT,
     Frozen,
@@ -76,7 +76,7 @@ def checkpoint_merge(
     sha256, adapter = adapter_of(PolicyRef(label="merged", base_model=manifest.base_model, adapter=str(checkpoint)))
     assert sha256 is not None
     assert adapter is not None
-    base = base_load(base_resolve(manifest.base_model), place, precision="float32").eval()
+    base = base_load(base_resolve(manifest.base_model), place, precision="float32")
     model = adapter_attach(base, adapter, None)
     prompts = [_prompt_ids(tokenizer, text, place) for text in PROBES]
     answers = [_answer_ids(base, ids_1T) for ids_1T in prompts]
@@ -84,11 +84,10 @@ def checkpoint_merge(
 
     with folder_whole_or_absent(out) as folder:
         merged = adapter_merge(model)
-        nn.Module.to(merged, dtype=getattr(torch, dtype))
-        merged.save_pretrained(str(folder))
+        base_move(merged, place, getattr(torch, dtype)).save_pretrained(str(folder))
         tokenizer.save_pretrained(str(folder))
         del base, model, merged
-        published = AutoModelForCausalLM.from_pretrained(str(folder), dtype="auto").to(place).eval()
+        published = base_move(AutoModelForCausalLM.from_pretrained(str(folder)), place, getattr(torch, dtype))
         after = [_answer_logits(published, ids_1T, row) for ids_1T, row in zip(prompts, answers, strict=True)]
         drift = _drift(torch.cat(before), torch.cat(after), sha256, dtype)
         (folder / MERGE).write_text(drift.model_dump_json(indent=2) + "\n", encoding="utf-8")

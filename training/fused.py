@@ -25,7 +25,7 @@ def adapters_fuse(model: nn.Module) -> int:
     fused = 0
     for module in model.modules():
         if hasattr(module, "lora_A") and _is_plain(module):
-            module.forward = MethodType(_forward, module)  # type: ignore[assignment]
+            module.forward = MethodType(_forward, module)
             fused += 1
     return fused
 
@@ -74,7 +74,7 @@ class _AdaptedLinear(torch.autograd.Function):
         return y_MO.view(*x.shape[:-1], -1)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, None, None, Tensor, Tensor, None]:
         x_MI, low_MR, weight_OI, a_RI, b_OR = ctx.saved_tensors
         g_MO = g.reshape(-1, g.shape[-1])

@@ -13,14 +13,15 @@ from torch.utils.checkpoint import checkpoint
 from transformers import AutoModelForCausalLM
 
 from tests.training.tiny import model_save
-from training import losses
 from training.adapters import adapter_merge, adapter_of, adapter_prepare, adapter_save, quantises
 from training.bases import base_load
 from training.config import LoraSettings
 from training.contract import CheckpointManifest, PolicyRef, RunReport, manifest_write
 from training.errors import ModelUnusable
 from training.fused import adapters_fuse
+from training.layout import layout_of_conversations
 from training.models import policy_load
+from training.tokens import Tokens
 
 CPU = torch.device("cpu")
 IDS = torch.randint(6, 200, (3, 24), generator=torch.Generator().manual_seed(0))
@@ -81,7 +82,7 @@ def logits(model: Any) -> Tensor:
 @each_kind
 def test_a_fresh_adapter_is_the_identity(base: Path, kind: str, precision: Precision) -> None:
     """peft alone measures DoRA's columns in bfloat16, which moves the logits of this base by 0.08."""
-    bare = base_load(str(base), CPU, precision=precision).eval()
+    bare = base_load(str(base), CPU, precision=precision)
 
     assert torch.equal(logits(prepared(base, settings(kind), precision=precision)), logits(bare))
 
@@ -166,14 +167,15 @@ def test_a_saved_adapter_names_its_layers_in_order(base: Path, tmp_path: Path) -
 
 
 def test_an_adapter_on_the_head_is_trained_and_not_taken_for_frozen(base: Path) -> None:
-    policy = policy_load(PolicyRef(label="p", base_model=str(base)), CPU, lora=settings(lora_targets="q_proj, lm_head"))
-    hidden_ND = policy.model.get_base_model().base_model(IDS).last_hidden_state.flatten(0, 1)  # type: ignore[operator]
-    target_N = torch.full((IDS.numel(),), 77)
+    ref = PolicyRef(label="p", base_model=str(base))
+    policy = policy_load(ref, CPU, lora=settings(lora_targets="q_proj, lm_head"))
+    rows = [Tokens(row.tolist(), [False] + [True] * 23) for row in IDS]
 
     assert not policy.head_is_frozen
-    ours = losses.token_logprobs(hidden_ND, target_N, policy.head, head_is_frozen=policy.head_is_frozen, chunk=16)
-    ours_grads = torch.autograd.grad(-ours.mean(), trainable(policy.model))
-    full_grads = torch.autograd.grad(loss_of(policy.model), trainable(policy.model))
+    ours = policy.token_logprobs(layout_of_conversations(rows)).mean()
+    logprob_BTV = policy.model(IDS).logits.log_softmax(-1)
+    full = logprob_BTV[:, :-1].gather(-1, IDS[:, 1:, None]).mean()
+    ours_grads, full_grads = (torch.autograd.grad(value, trainable(policy.model)) for value in (ours, full))
     for ours_grad, full_grad in zip(ours_grads, full_grads, strict=True):
         torch.testing.assert_close(ours_grad, full_grad)
     assert sum(bool(grad.any()) for grad in full_grads) == 3  # every B; each A once its B has left zero
@@ -259,7 +261,7 @@ def adapted(dtype: torch.dtype = torch.float32, *, fused: bool, **options: Any) 
 
     torch.manual_seed(0)
     config = LoraConfig(r=4, lora_alpha=7, target_modules=["linear"], **options)
-    model = get_peft_model(Layer(dtype), config)  # type: ignore[arg-type]
+    model = get_peft_model(Layer(dtype), config)
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             nn.init.normal_(parameter, std=0.1)

@@ -13,11 +13,20 @@ import pytest
 import torch
 
 from tests.training.test_adapters import CPU, IDS, logits, prepared, saved, settings, trained
-from tests.training.tiny import tokenizer_make
+from tests.training.tiny import dpo_request, tokenizer_make
 from training.bases import base_load, tokenizer_load
-from training.contract import CheckpointManifest, RunReport, checkpoint_verify, file_sha256, manifest_write
+from training.checkpoints import checkpoint_save
+from training.contract import (
+    CheckpointManifest,
+    PolicyRef,
+    RunReport,
+    checkpoint_verify,
+    file_sha256,
+    manifest_write,
+)
 from training.errors import ModelUnusable, RequestInvalid
 from training.export import Drift, checkpoint_merge, main
+from training.models import policy_load
 
 TEXT = "Hello, where is order #4711? Ünïcode"
 # A process that knows nothing of ours: it reads a folder, and writes logits and ids.
@@ -106,7 +115,7 @@ def test_a_merged_folder_is_a_checkpoint_and_a_base_of_its_own(base: Path, tmp_p
     assert manifest.weights == "full"
     assert manifest.parent_sha256 == file_sha256(folder / "manifest.json")
     assert "merge.json" in manifest.files
-    merged = base_load(str(tmp_path / "merged"), CPU).eval()
+    merged = base_load(str(tmp_path / "merged"), CPU)
     torch.testing.assert_close(logits(merged), logits(prepared(base, None, folder)), rtol=1e-4, atol=1e-4)
     assert not list(tmp_path.rglob("*.bin")) + list(tmp_path.rglob("*.pt"))
 
@@ -149,3 +158,29 @@ def test_the_command_prints_the_drift_or_one_sentence(
     assert Drift.model_validate_json(capsys.readouterr().out).greedy_agreement == 1
     assert main(arguments) == 1
     assert capsys.readouterr().err == f"{tmp_path / 'merged'} exists; choose another folder.\n"
+
+
+def test_the_weights_of_another_step_are_a_checkpoint_inside_the_checkpoint(
+    base: Path, snapshot: Path, tmp_path: Path
+) -> None:
+    ref = PolicyRef(label="policy", base_model=str(base))
+    policy = policy_load(ref, CPU, lora=settings())
+    trained(policy.model)
+    best_logits = logits(policy.model)
+    best = {name: parameter.detach().clone() for name, parameter in policy.trained.items()}
+    trained(policy.model)
+
+    checkpoint_save(
+        policy,
+        out_dir=tmp_path / "dpo",
+        kind="policy",
+        request=dpo_request(tmp_path, base, snapshot),
+        report=RunReport(kind="dpo", seconds=0),
+        snapshot_dir=snapshot,
+        beside=best,
+    )
+
+    for folder, expected in ((tmp_path / "dpo", logits(policy.model)), (tmp_path / "dpo" / "best", best_logits)):
+        child = policy_load(ref.model_copy(update={"adapter": str(folder)}), CPU)
+        assert torch.equal(logits(child.model), expected)
+    assert "best/adapter_model.safetensors" in checkpoint_verify(tmp_path / "dpo").files
