@@ -7,6 +7,8 @@ import platform
 import resource
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,17 @@ class Recorder:
             tokens, rows = positions, int((inputs["position_ids"] == 0).sum())
         rows = rows if self.job.task == "sft" else rows // 2
         self._batches.append({"positions": positions, "tokens": tokens, "rows": rows})
+
+    def computed(self, *, positions: int, tokens: int, rows: int) -> None:
+        """One forward pass, already counted."""
+        self._batches.append({"positions": positions, "tokens": tokens, "rows": rows})
+
+    @contextmanager
+    def precompute(self) -> Iterator[None]:
+        """The block asks the reference, before the first step."""
+        began = self._now()
+        yield
+        self.precompute_seconds = self._now() - began
 
     def step(self) -> None:
         """The optimizer has stepped."""
