@@ -1,7 +1,9 @@
 """The one doorway to training: starts the engine as a child process and streams its events.
 
 CUDA never lives in a web or Celery process, a crash is contained, and memory
-comes back when the child ends.
+comes back when the child ends. With TIEBREAK_PROCESSES above 1 the child is a
+launcher, which starts so many engines that train one model together; with
+TIEBREAK_SHARD=1 they also share its weights out when all of them are trained.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from annotator.exceptions import ChildKilled, EngineFailed
-from training.contract import EVENT, AnyEvent, AnyRequest
+from training.contract import EVENT, AnyEvent, AnyRequest, Failed, Finished
 
 TICK_SECONDS = 1.0
 GRACE_SECONDS = 4.0  # between SIGTERM and SIGKILL
@@ -29,8 +31,10 @@ LAST_WORDS = 2000  # characters of the child's log that go into an error
 # The child needs no database and no secret.
 PASSED_ON = (
     "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES",
-    "OMP_NUM_THREADS", "TIEBREAK_THREADS", "PYTHONPATH",
+    "OMP_NUM_THREADS", "TIEBREAK_THREADS", "TIEBREAK_SHARD", "PYTHONPATH",
 )  # fmt: skip
+PASSED_ON_FAMILIES = ("HF_", "NCCL_")
+TRAINED = ("sft", "reward", "dpo")  # what several processes share
 
 
 @contextmanager
@@ -38,15 +42,16 @@ def engine_start(request: AnyRequest, folder: Path) -> Iterator[Iterator[AnyEven
     """Start the child for `request`; leaving the block stops it, whatever it is doing.
 
     Yields its events, and None once a second while it says nothing. Raises
-    ChildKilled when a signal ended it, EngineFailed when it ended without a
-    last word.
+    ChildKilled when a signal ended it or an engine that it launched, EngineFailed when it ended
+    without a last word or when TIEBREAK_PROCESSES is not a number.
     """
     request_file = folder / "request.json"
+    engines = _processes() if request.kind in TRAINED else 1
     request_file.write_text(request.model_dump_json(indent=2), encoding="utf-8")
     with (folder / "engine.log").open("ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "training", request.kind, "--request", str(request_file)],
-            # The child ends itself when this pipe closes: no orphan survives its worker.
+            _command(engines, request.kind, request_file),
+            # The child, and every engine that it launched, ends when this pipe closes: no orphan survives its worker.
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -54,7 +59,7 @@ def engine_start(request: AnyRequest, folder: Path) -> Iterator[Iterator[AnyEven
             env=_environment(),
         )
     try:
-        yield _events(child, folder / "engine.log")
+        yield _events(child, folder / "engine.log", is_group=engines > 1)
     finally:
         _stop(child)
 
@@ -74,15 +79,38 @@ def starter_prompts(count: int, seed: int = 0) -> list[list[dict[str, str]]]:
         return [json.loads(line)["prompt"] for line in Path(file.name).read_text(encoding="utf-8").splitlines()]
 
 
+def _command(engines: int, kind: str, request_file: Path) -> list[str]:
+    """One engine, or the launcher of several."""
+    engine = ["-m", "training", kind, "--request", str(request_file)]
+    if engines == 1:
+        return [sys.executable, *engine]
+    return [
+        *[sys.executable, "-m", "accelerate.commands.launch"],
+        # Without --multi_gpu it starts one process where there is no GPU; the engines themselves look for one.
+        *["--multi_gpu", "--num_processes", str(engines), "--num_machines", "1", "--main_process_port", "0"],
+        *["--mixed_precision", "no", "--dynamo_backend", "no"],  # the engine decides both
+        *engine,
+    ]
+
+
+def _processes() -> int:
+    """How many engines train one model together, from TIEBREAK_PROCESSES; 1 when it is not set."""
+    wanted = os.environ.get("TIEBREAK_PROCESSES", "1")
+    if not wanted.isascii() or not wanted.isdigit() or int(wanted) < 1:
+        raise EngineFailed(f"TIEBREAK_PROCESSES must be a whole number from 1 on, not {wanted!r}.")
+    return int(wanted)
+
+
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    hub = {name: value for name, value in os.environ.items() if name.startswith("HF_")}
-    return {**kept, **hub, "TIEBREAK_WATCH_STDIN": "1", "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
+    families = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON_FAMILIES)}
+    return {**kept, **families, "TIEBREAK_WATCH_STDIN": "1", "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
-def _events(child: subprocess.Popen[bytes], log: Path) -> Iterator[AnyEvent | None]:
+def _events(child: subprocess.Popen[bytes], log: Path, *, is_group: bool) -> Iterator[AnyEvent | None]:
     assert child.stdout is not None
     buffer = b""
+    had_last_word = False
     while True:
         ready, _, _ = select.select([child.stdout], [], [], TICK_SECONDS)
         if not ready:
@@ -93,10 +121,15 @@ def _events(child: subprocess.Popen[bytes], log: Path) -> Iterator[AnyEvent | No
             break
         *lines, buffer = (buffer + data).split(b"\n")
         for line in lines:
-            yield _event(line)
+            event = _event(line)
+            had_last_word |= isinstance(event, Failed | Finished)
+            yield event
     code = child.wait()
     if code < 0:
         raise ChildKilled(f"The training process was ended by {signal.Signals(-code).name}.")
+    if code > 0 and is_group and not had_last_word:
+        # The launcher says 1 whatever happened, and an engine that fails says why: one of them was killed.
+        raise ChildKilled(f"One of the training processes was ended from outside: {_last_words(log)}")
     if code > 0:
         raise EngineFailed(f"The training process ended with code {code}: {_last_words(log)}")
 
@@ -113,6 +146,7 @@ def _last_words(log: Path) -> str:
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
+    """End the child and all engines that it launched: those notice their closed stdin even when it was killed."""
     if child.poll() is None:
         child.terminate()
         try:

@@ -2,6 +2,10 @@
 
 Streams one JSON event per line on stdout, and nothing else there; logs go to
 stderr. Exit status 0 after `finished`, 1 after `failed`, 143 when terminated.
+
+    accelerate launch --multi_gpu --num_processes N -m training {sft,reward,dpo} --request FILE
+
+trains in N processes, on GPUs or not; only the first of them streams events and writes folders.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from training.errors import EngineError, RequestInvalid
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 KINDS = ("sft", "reward", "dpo", "generate", "evaluate")
+TRAINED = ("sft", "reward", "dpo")  # what several processes share; anything else the first does alone
 TERMINATED = 128 + signal.SIGTERM
 
 
@@ -35,28 +40,70 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--request", type=Path, required=True, help="a request file, see training/contract.py")
     arguments = parser.parse_args(argv)
+    rank, world = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
     events = _stdout_claimed()
 
     def report(event: AnyEvent) -> None:
-        events.write(event.model_dump_json() + "\n")
-        events.flush()
+        if rank == 0:
+            events.write(event.model_dump_json() + "\n")
+            events.flush()
 
-    signal.signal(signal.SIGTERM, _terminate)
+    if rank == 0:  # the others write nothing that a sudden end could leave half
+        signal.signal(signal.SIGTERM, _terminate)
     if os.environ.get("TIEBREAK_WATCH_STDIN") == "1":
         threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
         request = request_read(arguments.request)
         if request.kind != arguments.kind:
             raise RequestInvalid(f"{arguments.request} asks for {request.kind}, not for {arguments.kind}.")
+        if world > 1:
+            if request.kind in TRAINED:
+                request = _joined(request)
+            elif rank > 0:
+                return 0
         report(Finished(report=run(request, report)))
     except EngineError as error:
-        report(Failed(error=type(error).__name__, message=str(error)))
-        return 1
+        return _failed(error, str(error), world, report)
     except Exception as error:  # the outermost door: record, then stop
         traceback.print_exc()
-        report(Failed(error=type(error).__name__, message=_sentence(error)))
-        return 1
+        return _failed(error, _sentence(error), world, report)
+    except SystemExit:
+        if world > 1:
+            _others_failed(report)
+        raise
     return 0
+
+
+def _joined(request: AnyRequest) -> AnyRequest:
+    """Become one process of several; each has its own scratch space, and the first has that of the run."""
+    from training import processes
+
+    processes.processes_join(request.device)
+    if processes.is_first():
+        return request
+    return request.model_copy(update={"work_dir": str(Path(request.work_dir) / f"process-{processes.rank()}")})
+
+
+def _failed(error: Exception, sentence: str, world: int, report: Callable[[AnyEvent], None]) -> int:
+    """Say why, once: a process that only lost the others says what they left, which is nothing if they were killed."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # whoever ends the group must not cut off its last word
+    if world > 1:
+        from training import processes
+
+        if processes.is_loss(error):
+            _others_failed(report)
+            return 1
+        processes.failure_tell(type(error).__name__, sentence)
+    report(Failed(error=type(error).__name__, message=sentence))
+    return 1
+
+
+def _others_failed(report: Callable[[AnyEvent], None]) -> None:
+    """Report the failure that another process left before it ended, if one did."""
+    from training import processes
+
+    if (found := processes.failure_told()) is not None:
+        report(Failed(error=found[0], message=found[1]))
 
 
 def run(request: AnyRequest, report: Callable[[AnyEvent], None]) -> RunReport:

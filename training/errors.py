@@ -37,7 +37,3 @@ class DidNotConverge(EngineError):
 
 class OutOfMemory(EngineError):
     """Not even one row fits; the message says how long it is and what to do."""
-
-
-class ProcessLost(EngineError):
-    """Another process of the same run ended; the message says how, where it is known."""

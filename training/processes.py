@@ -6,6 +6,7 @@ sum of all. A run on its own is a group of one, in which everything here does no
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -15,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from training.errors import ProcessLost, RequestInvalid
+from training.errors import RequestInvalid
 
 Value = TypeVar("Value")
 
@@ -63,17 +64,23 @@ def is_first() -> bool:
 # --- failure -----------------------------------------------------------------
 
 
-def failure_tell(sentence: str) -> None:
-    """Leave the reason for the others, who only see that this process is gone."""
+def failure_tell(error: str, sentence: str) -> None:
+    """Leave the reason for the others, who only see that this process is gone; the first one told stands."""
     if _store is not None:
-        _store.compare_set(FAILURE, "", sentence)
+        _store.compare_set(FAILURE, "", json.dumps([error, sentence]))
 
 
-def failure_of_another() -> ProcessLost | None:
-    """Why another process ended, if one left its reason."""
+def failure_told() -> tuple[str, str] | None:
+    """(name of the error, sentence) of the process that ended first, if it left them."""
     if _store is None or not _store.check([FAILURE]):
         return None
-    return ProcessLost(_store.get(FAILURE).decode())
+    error, sentence = json.loads(_store.get(FAILURE))
+    return error, sentence
+
+
+def is_loss(error: Exception) -> bool:
+    """Whether this only says that another process is gone; gloo says so in a plain RuntimeError."""
+    return isinstance(error, dist.DistError) or "by peer" in str(error) or "gloo" in str(error)
 
 
 # --- sharing -----------------------------------------------------------------
