@@ -1,22 +1,24 @@
 """What is minimised, as pure functions: tensors and numbers in, tensor out.
 
-B comparisons, N counted tokens of a whole batch, S sequences, D width,
-V vocabulary; a 2 in a name is (first, second) or (chosen, rejected).
-Log-probabilities are in nats. s is the logistic function, l its logarithm.
-Names and formulas of the losses are TRL's where TRL has them (1.16).
+B comparisons, N counted tokens of a whole batch, S sequences; a 2 in a name is
+(first, second), or (chosen, rejected) inside a Pair. Log-probabilities are in
+nats. s is the logistic function and l its logarithm, D the lead of the chosen
+answer in logits. Losses go by the names, and have the values, of TRL 1.16.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
+
+from training.logprobs import token_logprobs as token_logprobs
+
+EXP_LIMIT = 80.0  # e^80 is still a float32
 
 
 @dataclass(frozen=True)
@@ -55,24 +57,28 @@ class Objective:
 class Pair:
     """Both answers of each comparison from one point of view: column 0 is the chosen one, column 1 the rejected one.
 
-    ratio_B2   r = log pi(y|x) - log ref(y|x), in nats; without a reference, log pi(y|x)
-    score_B2   f'(pi/ref), the ratio as the divergence sees it; equal to it for reverse_kl
-    policy_B2  log pi(y|x), summed over tokens, in nats
-    length_B2  tokens of each answer
-    margin_B   lead in logits that the chosen answer must have before it counts as ahead, >= 0
+    policy_B2     log pi(y|x), summed over tokens, in nats
+    reference_B2  log ref(y|x); zeros where there is no reference
+    score_B2      their difference as the f-divergence sees it; the difference itself for reverse_kl
+    length_B2     tokens of each answer, as numbers that divide
+    margin_B      lead in logits that the chosen answer must have before it counts as ahead, >= 0
     """
 
-    ratio_B2: Tensor
-    score_B2: Tensor
     policy_B2: Tensor
+    reference_B2: Tensor
+    score_B2: Tensor
     length_B2: Tensor
     margin_B: Tensor
 
-    def swapped(self) -> Pair:
-        """The same comparisons, had people chosen the other answer by the same margin."""
-        return Pair(
-            self.ratio_B2.flip(1), self.score_B2.flip(1), self.policy_B2.flip(1), self.length_B2.flip(1), self.margin_B
-        )
+    @property
+    def ratio_B2(self) -> Tensor:
+        """r = log pi(y|x) - log ref(y|x)."""
+        return self.policy_B2 - self.reference_B2
+
+    def swapped(self, rows_B: Tensor) -> Pair:
+        """The same, had people chosen the other answer by the same margin in these rows."""
+        both = (self.policy_B2, self.reference_B2, self.score_B2, self.length_B2)
+        return Pair(*(torch.where(rows_B[:, None], x_B2.flip(1), x_B2) for x_B2 in both), self.margin_B)
 
 
 def preference_losses(
@@ -90,35 +96,36 @@ def preference_losses(
     the mean over single judgments: a row that stands for n of them, with weight n, has exactly the value and the
     gradient that n rows of one judgment each would have. For sigmoid this is the cross-entropy with p, smallest
     where the model believes p. For ipo it is (D - (2p - 1) / (2 beta))^2 up to a constant, so the lead asked for
-    shrinks with the majority and is 0 at a tie; sppo_hard likewise becomes the soft SPPO of its paper.
+    shrinks with the majority and is 0 at a tie; sppo_hard becomes the soft SPPO of its paper in the same way.
     exo_pair has a target distribution of its own, and the sorted losses of AOT exist for hard targets only.
 
     Raises ValueError for an unknown loss, shapes that differ, a missing reference, or soft targets for AOT.
     """
-    prefer_first_B, margin_B = targets.prefer_first_B, objective.strength_margin * targets.strength_B
+    o, prefer_first_B = objective, targets.prefer_first_B
+    if o.loss not in {*PAIR_LOSSES, *SORTED_LOSSES, "exo_pair"}:
+        raise ValueError(f"{o.loss} is no loss of comparisons")
     _shapes_check(policy_B2, reference_B2, length_B2, targets)
-    if reference_B2 is None and objective.loss not in REFERENCE_FREE:
-        raise ValueError(f"{objective.loss} needs log-probabilities of the reference")
-    ratio_B2 = policy_B2 if reference_B2 is None else policy_B2 - reference_B2
-    pair = Pair(ratio_B2, divergence_scores(ratio_B2, objective), policy_B2, length_B2, margin_B)
+    if reference_B2 is None:
+        if o.loss not in REFERENCE_FREE:
+            raise ValueError(f"{o.loss} needs log-probabilities of the reference")
+        reference_B2 = torch.zeros_like(policy_B2)
+    score_B2 = divergence_scores(policy_B2 - reference_B2, o.f_divergence_type, o.f_alpha_divergence_coef)
+    margin_B = o.strength_margin * targets.strength_B
+    pair = Pair(policy_B2, reference_B2, score_B2, length_B2.clamp(min=1), margin_B)
 
-    if objective.ties in TIE_MODELS:
-        if objective.loss != "sigmoid":
-            raise ValueError(f"ties {objective.ties} are a likelihood of their own and replace only sigmoid")
-        return TIE_MODELS[objective.ties](objective.beta * _lead(pair.score_B2), targets, objective.tie_width)
-    if objective.loss == "exo_pair":
-        return exo_pair(objective.beta * _lead(pair.score_B2), prefer_first_B, objective.label_smoothing)
-    if objective.loss in SORTED_LOSSES:
+    if o.ties in TIE_MODELS:
+        if o.loss != "sigmoid":
+            raise ValueError(f"ties {o.ties} are a likelihood of their own, which takes the place of sigmoid only")
+        return TIE_MODELS[o.ties](o.beta * _lead(score_B2), targets, o.tie_width)
+    if o.loss == "exo_pair":
+        return exo_pair(o.beta * _lead(score_B2), prefer_first_B, o.label_smoothing)
+    if o.loss in SORTED_LOSSES:
         if not bool(((prefer_first_B == 0) | (prefer_first_B == 1)).all()):
-            raise ValueError(f"{objective.loss} compares sorted batches, so every target must be 0 or 1")
-        chosen_B1 = (prefer_first_B == 0).long()[:, None]
-        order_B2 = torch.cat([chosen_B1, 1 - chosen_B1], 1)
-        policy_ref_B2 = policy_B2.gather(1, order_B2), (policy_B2 - ratio_B2).gather(1, order_B2)
-        return SORTED_LOSSES[objective.loss](*policy_ref_B2, objective.beta, objective.label_smoothing)
-    if objective.loss not in PAIR_LOSSES:
-        raise ValueError(f"{objective.loss} is no loss of comparisons")
-    loss_of = PAIR_LOSSES[objective.loss]
-    return prefer_first_B * loss_of(pair, objective) + (1 - prefer_first_B) * loss_of(pair.swapped(), objective)
+            raise ValueError(f"{o.loss} compares sorted batches, so every target must be 0 or 1")
+        return SORTED_LOSSES[o.loss](pair.swapped(prefer_first_B == 0), o)
+    mirrored = pair.swapped(torch.ones_like(prefer_first_B, dtype=torch.bool))
+    loss_of = PAIR_LOSSES[o.loss]
+    return prefer_first_B * loss_of(pair, o) + (1 - prefer_first_B) * loss_of(mirrored, o)
 
 
 def _shapes_check(policy_B2: Tensor, reference_B2: Tensor | None, length_B2: Tensor, targets: Targets) -> None:
@@ -132,25 +139,24 @@ def _lead(value_B2: Tensor) -> Tensor:
     return value_B2[:, 0] - value_B2[:, 1]
 
 
-def divergence_scores(ratio_B2: Tensor, objective: Objective) -> Tensor:
-    """f'(t) at t = exp(ratio), for the f-divergence that holds the policy to its reference; 0 or so at ratio 0.
+def divergence_scores(ratio_B2: Tensor, divergence: str, alpha: float) -> Tensor:
+    """f'(t) at t = pi/ref = e^ratio, for the f-divergence that holds the policy to its reference; 0 where they agree.
 
-    reverse_kl        log t, which gives DPO
+    reverse_kl        ln t, which gives DPO
     forward_kl        1 - 1/t
-    js_divergence     ln 2 + l(log t), that is log(2 t / (1 + t))
-    alpha_divergence  (t^(a - 1) - 1) / (a - 1); tends to reverse_kl for a to 1 and is forward_kl at a = 0
+    js_divergence     ln(2 t / (1 + t)) = ln 2 + l(ratio)
+    alpha_divergence  (t^(alpha - 1) - 1) / (alpha - 1): forward_kl at alpha = 0, and tends to reverse_kl at 1
     Source: Wang et al. (2023), "Beyond Reverse KL", without the constants that cancel in every difference.
     """
-    if objective.f_divergence_type == "reverse_kl":
+    if divergence == "reverse_kl":
         return ratio_B2
-    if objective.f_divergence_type == "forward_kl":
+    if divergence == "forward_kl":
         return -torch.expm1((-ratio_B2).clamp(max=EXP_LIMIT))
-    if objective.f_divergence_type == "js_divergence":
+    if divergence == "js_divergence":
         return math.log(2) + F.logsigmoid(ratio_B2)
-    if objective.f_divergence_type == "alpha_divergence":
-        order = objective.f_alpha_divergence_coef - 1
-        return torch.expm1((order * ratio_B2).clamp(max=EXP_LIMIT)) / order
-    raise ValueError(f"{objective.f_divergence_type} is no divergence")
+    if divergence == "alpha_divergence":
+        return torch.expm1(((alpha - 1) * ratio_B2).clamp(max=EXP_LIMIT)) / (alpha - 1)
+    raise ValueError(f"{divergence} is no divergence")
 
 
 def sigmoid(pair: Pair, o: Objective) -> Tensor:
@@ -185,16 +191,16 @@ def ipo(pair: Pair, o: Objective) -> Tensor:
 
     A target for the lead rather than a push without end. Source: Azar et al. (2023), equation 17, beta their tau.
     """
-    return (_lead(pair.score_B2 / pair.length_B2.clamp(min=1)) - 1 / (2 * o.beta)) ** 2
+    return (_lead(pair.score_B2 / pair.length_B2) - 1 / (2 * o.beta)) ** 2
 
 
 def sigmoid_norm(pair: Pair, o: Objective) -> Tensor:
     """-l(beta (score_c / L_c - score_r / L_r) - m). Source: Lambert et al. (2024), Tulu 3, length-normalised DPO."""
-    return -F.logsigmoid(o.beta * _lead(pair.score_B2 / pair.length_B2.clamp(min=1)) - pair.margin_B)
+    return -F.logsigmoid(o.beta * _lead(pair.score_B2 / pair.length_B2) - pair.margin_B)
 
 
 def nca_pair(pair: Pair, o: Objective) -> Tensor:
-    """-l(beta r_c) - l(-beta r_c) / 2 - l(-beta r_r) / 2: absolute rewards, so r_c cannot fall below its start.
+    """-l(beta r_c) - l(-beta r_c) / 2 - l(-beta r_r) / 2: each reward on its own, so both falling does not pay.
 
     Source: Chen et al. (2024), "Noise Contrastive Alignment", for two answers.
     """
@@ -260,7 +266,7 @@ def simpo(pair: Pair, o: Objective) -> Tensor:
 
     Source: Meng et al. (2024), SimPO.
     """
-    return -F.logsigmoid(o.beta * _lead(pair.policy_B2 / pair.length_B2.clamp(min=1)) - o.simpo_gamma - pair.margin_B)
+    return -F.logsigmoid(o.beta * _lead(pair.policy_B2 / pair.length_B2) - o.simpo_gamma - pair.margin_B)
 
 
 def orpo(pair: Pair, o: Objective) -> Tensor:
@@ -269,7 +275,7 @@ def orpo(pair: Pair, o: Objective) -> Tensor:
     The first term imitates the chosen answer: only the answer, where TRL also counts the prompt.
     Source: Hong et al. (2024), ORPO, beta their lambda.
     """
-    logp_B2 = pair.policy_B2 / pair.length_B2.clamp(min=1)
+    logp_B2 = pair.policy_B2 / pair.length_B2
     logit_B2 = logp_B2 - _log1mexp(logp_B2)
     return -logp_B2[:, 0] - o.beta * F.logsigmoid(_lead(logit_B2))
 
@@ -291,20 +297,21 @@ def exo_pair(lead_B: Tensor, prefer_first_B: Tensor, label_smoothing: float) -> 
     return first_B + torch.sigmoid(-lead_B) * (F.logsigmoid(-lead_B) - torch.log1p(-q_B))
 
 
-def aot(policy_B2: Tensor, reference_B2: Tensor, beta: float, label_smoothing: float) -> Tensor:
-    """Smoothed -l(beta d) on d = sort(s_c - s_r) - sort(q_c - q_r), each sorted over the batch.
+def aot(pair: Pair, o: Objective) -> Tensor:
+    """-(1 - e) l(beta d) - e l(-beta d) on d = sort(s_c - s_r) - sort(q_c - q_r), each sorted over the batch.
 
-    Moves the whole distribution of leads above the reference's, so the losses are those of ranks, not of rows.
+    s and q are the log-probabilities of policy and reference. Moves the whole distribution of leads above the
+    reference's, so these are the losses of ranks, not of rows: only their sum has a meaning.
     Source: Melnyk et al. (2024), "Distributional Preference Alignment via Optimal Transport", paired.
     """
-    lead_B = _lead(policy_B2).sort().values - _lead(reference_B2).sort().values
-    return -(1 - label_smoothing) * F.logsigmoid(beta * lead_B) - label_smoothing * F.logsigmoid(-beta * lead_B)
+    lead_B = o.beta * (_lead(pair.policy_B2).sort().values - _lead(pair.reference_B2).sort().values)
+    return -(1 - o.label_smoothing) * F.logsigmoid(lead_B) - o.label_smoothing * F.logsigmoid(-lead_B)
 
 
-def aot_unpaired(policy_B2: Tensor, reference_B2: Tensor, beta: float, label_smoothing: float) -> Tensor:
-    """The same on d = sort(r_c) - sort(r_r), which forgets who was compared with whom. Source: as for aot."""
-    lead_B = _lead((policy_B2 - reference_B2).sort(dim=0).values)
-    return -(1 - label_smoothing) * F.logsigmoid(beta * lead_B) - label_smoothing * F.logsigmoid(-beta * lead_B)
+def aot_unpaired(pair: Pair, o: Objective) -> Tensor:
+    """The same on d = sort(r_c) - sort(r_r), which forgets what was compared with what. Source: as for aot."""
+    lead_B = o.beta * _lead(pair.ratio_B2.sort(dim=0).values)
+    return -(1 - o.label_smoothing) * F.logsigmoid(lead_B) - o.label_smoothing * F.logsigmoid(-lead_B)
 
 
 def rao_kupper(lead_B: Tensor, targets: Targets, tie_width: float) -> Tensor:
@@ -343,7 +350,6 @@ PAIR_LOSSES: dict[str, Callable[[Pair, Objective], Tensor]] = {
 SORTED_LOSSES = {"aot": aot, "aot_unpaired": aot_unpaired}
 TIE_MODELS = {"rao_kupper": rao_kupper, "davidson": davidson}
 REFERENCE_FREE = ("simpo", "orpo")
-EXP_LIMIT = 80.0  # e^80 is still a float32
 
 
 def reward_losses(
@@ -417,69 +423,6 @@ def ld_sums(
     """
     counts_N = torch.where(place_N < shorter_S[sequence_N], 1.0, ld_alpha).to(logprob_N.dtype)
     return sequence_sums(logprob_N * counts_N, sequence_N, sequences)
-
-
-# Hidden states of shape (N, D) to logits of shape (N, V).
-Head = Callable[[Tensor], Tensor]
-
-
-def token_logprobs(hidden_ND: Tensor, target_N: Tensor, head: Head, *, head_is_frozen: bool, chunk: int) -> Tensor:
-    """log p(target | everything before it) of each counted token, shape (N,), float32, each <= 0.
-
-    hidden_ND       hidden state at the position *before* each target
-    target_N        token ids
-    head            the language-model head; it only ever sees `chunk` rows, so that
-                    no (N, V) array exists, let alone one of all positions
-    head_is_frozen  True when no weight of the head is trained: the gradient of the hidden
-                    states is then found in the forward pass and no logits are kept
-    """
-    is_trained = hidden_ND.requires_grad and torch.is_grad_enabled()
-    if is_trained and head_is_frozen:
-        logprob_N: Tensor = _FrozenHeadLogprobs.apply(hidden_ND, target_N, head, chunk)  # type: ignore[no-untyped-call]
-        return logprob_N
-    logprobs = []
-    for hidden_CD, target_C in _chunks(hidden_ND, target_N, chunk):
-        if is_trained and len(target_N) > chunk:  # recompute logits in the backward pass rather than keep them all
-            logprobs.append(checkpoint(_selected_logprobs, hidden_CD, target_C, head, use_reentrant=False))
-        else:
-            logprobs.append(_selected_logprobs(hidden_CD, target_C, head))
-    return torch.cat(logprobs)
-
-
-def _chunks(hidden_ND: Tensor, target_N: Tensor, chunk: int) -> Iterator[tuple[Tensor, Tensor]]:
-    for at in range(0, len(target_N), chunk):
-        yield hidden_ND[at : at + chunk], target_N[at : at + chunk]
-
-
-def _selected_logprobs(hidden_ND: Tensor, target_N: Tensor, head: Head) -> Tensor:
-    logits_NV = head(hidden_ND).float()
-    return -F.cross_entropy(logits_NV, target_N, reduction="none")
-
-
-class _FrozenHeadLogprobs(torch.autograd.Function):
-    """Token log-probabilities whose gradient is taken chunk by chunk in the forward pass.
-
-    Each log-probability depends on its own hidden state only, so one (N, D)
-    array of gradients is all that the backward pass needs: it scales the rows.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, hidden_ND: Tensor, target_N: Tensor, head: Head, chunk: int) -> Tensor:
-        logprobs, gradients = [], []
-        for hidden_CD, target_C in _chunks(hidden_ND, target_N, chunk):
-            with torch.enable_grad():
-                leaf_CD = hidden_CD.detach().requires_grad_()
-                logprob_C = _selected_logprobs(leaf_CD, target_C, head)
-                (gradient_CD,) = torch.autograd.grad(logprob_C.sum(), leaf_CD)
-            logprobs.append(logprob_C.detach())
-            gradients.append(gradient_CD)
-        ctx.save_for_backward(torch.cat(gradients))
-        return torch.cat(logprobs)
-
-    @staticmethod
-    def backward(ctx: Any, upstream_N: Tensor) -> tuple[Tensor, None, None, None]:
-        (gradient_ND,) = ctx.saved_tensors
-        return gradient_ND * upstream_N[:, None].to(gradient_ND.dtype), None, None, None
 
 
 def sequence_sums(value_N: Tensor, sequence_N: Tensor, sequences: int) -> Tensor:
