@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -33,6 +33,7 @@ from training.contract import (
 from training.errors import CheckpointIncomplete, RequestInvalid
 from training.models import Backbone
 from training.reward_model import REWARD_HEAD
+from training.sharding import tensors_put, tensors_whole
 
 STATE = "state.pt"
 
@@ -72,10 +73,8 @@ def checkpoint_save(
     """Write weights, tokenizer, report and, last, the manifest; then the folder appears at once.
 
     beside  trained weights of another step by name: a checkpoint inside the checkpoint, with the run's one report
-    Only the first process of a run writes.
+    Only the first process of a run writes; all must come here, since each may hold a part of the weights.
     """
-    if not processes.is_first():
-        return
     manifest = CheckpointManifest(
         kind=kind,
         weights="adapter" if backbone.has_adapter else "full",
@@ -85,24 +84,29 @@ def checkpoint_save(
         request=request.model_dump(mode="json"),
         report=report,
     )
-    with folder_whole_or_absent(out_dir) as folder:
-        if beside is not None:
-            (folder / beside_name).mkdir()
-            head = {name: beside.get(f"reward_head.{name}", tensor) for name, tensor in (reward_head or {}).items()}
+    with folder_whole_or_absent(out_dir) if processes.is_first() else nullcontext() as folder:
+        if processes.shared(beside is not None):
+            inside = folder / beside_name if folder else None
+            head = {name: (beside or {}).get(f"reward_head.{name}", own) for name, own in (reward_head or {}).items()}
             with _weights_of(backbone, beside):
-                _folder_fill(folder / beside_name, backbone, manifest, head)
+                _folder_fill(inside, backbone, manifest, head)
         _folder_fill(folder, backbone, manifest, reward_head)
 
 
 def _folder_fill(
-    folder: Path, backbone: Backbone, manifest: CheckpointManifest, reward_head: dict[str, Tensor] | None
+    folder: Path | None, backbone: Backbone, manifest: CheckpointManifest, reward_head: dict[str, Tensor] | None
 ) -> None:
+    """Gather the weights in all processes, and write in the first one, which is the one with a folder."""
     from safetensors.torch import save_file
 
-    if backbone.has_adapter:
+    weights = None if backbone.has_adapter else tensors_whole(backbone.model.state_dict())
+    if folder is None:
+        return
+    folder.mkdir(exist_ok=True)
+    if weights is None:
         adapter_save(backbone.model, folder)
     else:
-        backbone.model.save_pretrained(str(folder))  # type: ignore[operator]
+        backbone.model.save_pretrained(str(folder), state_dict=weights)  # type: ignore[operator]
     backbone.tokenizer.save_pretrained(str(folder))
     if reward_head:
         save_file(reward_head, str(folder / REWARD_HEAD))
@@ -113,12 +117,11 @@ def _folder_fill(
 
 
 @contextmanager
-def _weights_of(backbone: Backbone, tensors: dict[str, Tensor]) -> Iterator[None]:
-    """Let the model hold other trained weights for as long as the block lasts."""
+def _weights_of(backbone: Backbone, tensors: dict[str, Tensor] | None) -> Iterator[None]:
+    """Let the model hold other trained weights, which the first process has, for as long as the block lasts."""
     trained = {name: parameter.data for name, parameter in backbone.trained.items()}
     own = {name: tensor.clone() for name, tensor in trained.items()}
-    for name, tensor in trained.items():
-        tensor.copy_(tensors[name])
+    tensors_put(trained, tensors)
     yield
     for name, tensor in trained.items():
         tensor.copy_(own[name])
@@ -145,7 +148,7 @@ def file_replace(path: Path, write: Callable[[Path], object]) -> None:
 
 @dataclass(frozen=True)
 class StateKeeper:
-    """Where a run's state lives between a kill and its second start. Only the first process of a run writes.
+    """Where a run's state lives between a kill and its second start. Only the first of several processes uses it.
 
     digest  of the request and its inputs; a state of anything else is not continued
     """
@@ -166,7 +169,7 @@ class StateKeeper:
         return state if state["digest"] == self.digest else None
 
     def weights_save(self, step: int, weights: dict[str, Tensor], *, beside: int | None) -> None:
-        """Keep the best weights so far, and those of step `beside`, which the saved state refers to; drop older ones."""
+        """Keep the best weights so far beside those of step `beside`, which the saved state needs; drop others."""
         from safetensors.torch import save_file
 
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
@@ -183,31 +186,6 @@ class StateKeeper:
     def _weights(self, step: int | None) -> Path:
         return self.work_dir / f"best-{step}.safetensors"
 
-    def tensor_load(self, name: str) -> Tensor | None:
-        """A tensor that an earlier start of this very run computed."""
-        from safetensors import safe_open
-
-        path = self.work_dir / f"{name}.safetensors"
-        if not path.is_file():
-            return None
-        with safe_open(str(path), framework="pt") as file:
-            kept: Tensor = file.get_tensor(name)
-            return kept if file.metadata().get("digest") == self.digest else None
-
-    def tensor_save(self, name: str, tensor: Tensor) -> None:
-        from safetensors.torch import save_file
-
-        path = self.work_dir / f"{name}.safetensors"
-        file_replace(path, lambda partial: save_file({name: tensor}, str(partial), {"digest": self.digest}))
-
     def state_drop(self) -> None:
         """Forget the state once the checkpoint stands."""
         shutil.rmtree(self.work_dir, ignore_errors=True)
-
-
-def tensor_kept(keeper: StateKeeper, name: str, compute: Callable[[], Tensor]) -> Tensor:
-    """What `compute` gave at the first start of this run, kept for every later one."""
-    if (tensor := keeper.tensor_load(name)) is None:
-        tensor = compute()
-        keeper.tensor_save(name, tensor)
-    return tensor

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +21,13 @@ from training.alarms import COMPARED, alarms
 from training.checkpoints import StateKeeper
 from training.config import OptimSettings
 from training.contract import AnyEvent, Metrics, Note, Stage, Started
-from training.errors import DidNotConverge, ModelUnusable, OutOfMemory, RequestInvalid
-from training.microbatches import CostOf, fit_of_steps, is_out_of_memory, memory_release
+from training.errors import DidNotConverge, ModelUnusable, RequestInvalid
+from training.gradients import LossOf, Total, gradients_add
+from training.microbatches import CostOf, fit_of_steps
 from training.optim import gradients_clip, learning_rate_at, learning_rate_set, moments, optimizer_make
-from training.progress import Progress, Tally, progress_load, progress_save
-
-Total = TypeVar("Total")  # of a batch: what its loss is divided by, as the recipe likes it
-LossOf = Callable[[Sequence[int], Total], tuple[Tensor, Tally]]
+from training.progress import Progress, progress_load, progress_save, tallies_add, tally_means
+from training.progress import Tally as Tally  # recipes tally as loop.Tally
+from training.sharding import spread_is_asked, tensors_put, tensors_whole, weights_spread
 
 # A run emits at most about this many points per curve, however long it is.
 POINTS_PER_CURVE = 400
@@ -88,17 +88,6 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **found, "engine": sources.hexdigest()[:12]}
 
 
-def tallies_add(total: Tally, part: Tally) -> None:
-    for name, (value, count) in part.items():
-        had_value, had_count = total.get(name, (0.0, 0.0))
-        total[name] = (had_value + value, had_count + count)
-
-
-def tally_means(tally: Tally) -> dict[str, float]:
-    """The mean of each metric; one that nothing was counted for is absent rather than not a number."""
-    return {name: value / count for name, (value, count) in tally.items() if count > 0}
-
-
 @dataclass(frozen=True)
 class Trained:
     """What a training ended with; the model holds the weights that the settings want to keep.
@@ -152,7 +141,10 @@ def train(
         raise RequestInvalid("loss: this one compares all rows of a batch, so it trains in one process only.")
     total_steps = len(batches) if settings.max_steps is None else min(len(batches), settings.max_steps)
     emit_every = max(1, total_steps // POINTS_PER_CURVE)
-    processes.tensors_put(trained, trained)
+    tensors_put(trained, trained)
+    if spread_is_asked(model):
+        trained = weights_spread(model, trained)
+        journal.note(f"The weights are spread over {processes.world()} processes.")
     optimizer = optimizer_make(trained.values(), settings)
     tensors = {**trained, **moments(optimizer, trained)}
     resumed = progress_load(keeper, tensors)
@@ -182,7 +174,7 @@ def train(
         if values["eval/loss"] < progress.best_loss:
             progress.looks_since_best = 0
             progress.best_loss, progress.best_step, progress.best_values = values["eval/loss"], progress.step, values
-            weights = processes.tensors_whole(trained)
+            weights = tensors_whole(trained)
             if processes.is_first():
                 keeper.weights_save(progress.step, weights, beside=progress.saved_best)
 
@@ -193,8 +185,8 @@ def train(
         rows = batches[progress.step]
         rate = learning_rate_at(progress.step, total_steps, settings)
         with layers.dropping(dropouts):
-            loss, tally, made_room = _gradients(
-                rows, weight_of(rows), loss_of, cost_of, trained, settings, progress, model
+            loss, tally, made_room = gradients_add(
+                rows, weight_of(rows), loss_of, cost_of, trained.values(), settings, progress, model
             )
         norm = gradients_clip(trained.values(), settings.max_grad_norm)
         if not (math.isfinite(norm) and math.isfinite(loss)):
@@ -247,76 +239,6 @@ def _layers_prepare(model: nn.Module | None, settings: OptimSettings, progress: 
             raise ModelUnusable("compile: this model has no layers that can be compiled; switch it off.")
 
 
-def _gradients(
-    rows: Sequence[int],
-    total: Total,
-    loss_of: LossOf[Total],
-    cost_of: CostOf,
-    trained: dict[str, nn.Parameter],
-    settings: OptimSettings,
-    progress: Progress,
-    model: nn.Module | None,
-) -> tuple[float, Tally, str | None]:
-    """Sum the gradients of a step over micro-batches and processes: loss, tally of this process, note if any.
-
-    When memory runs out, what was summed is dropped, room is made, and the step starts again.
-    """
-    mine = processes.rows_mine(rows, cost_of)
-    made_room = None
-    while True:
-        loss, tally, too_large = 0.0, {}, None
-        for group in progress.fit.groups(mine, cost_of):
-            if (computed := _group_computed(group, total, loss_of)) is None:
-                too_large = group
-                break
-            loss += computed[0]
-            tallies_add(tally, computed[1])
-        if too_large is None:
-            break
-        for parameter in trained.values():
-            parameter.grad = None
-        memory_release()
-        made_room = _room_made(too_large, cost_of, settings, progress, model)
-    processes.gradients_sum(trained.values())
-    return processes.summed(loss)[0], tally, made_room
-
-
-def _group_computed(group: Sequence[int], total: Total, loss_of: LossOf[Total]) -> tuple[float, Tally] | None:
-    """Add the gradients of a micro-batch; None when memory ran out, and then nothing here holds any of it."""
-    try:
-        loss, tally = loss_of(group, total)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return float(loss.detach()), tally
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-    return None
-
-
-def _room_made(
-    group: Sequence[int], cost_of: CostOf, settings: OptimSettings, progress: Progress, model: nn.Module | None
-) -> str:
-    """Halve the micro-batch, or recompute activations, so that `group` may fit; return what was done."""
-    tokens = f"{max(map(cost_of, group)):,.0f} tokens"
-    if progress.fit.halve(group, cost_of):
-        return (
-            f"Memory ran out with {len(group)} rows of up to {tokens} at once. From step {progress.step + 1} on, "
-            f"half as many are; the result is the same."
-        )
-    if settings.gradient_checkpointing == "auto" and not progress.recomputes and model is not None:
-        progress.recomputes = layers.layers_recompute(model)
-        if progress.recomputes:
-            return (
-                f"Memory ran out with {len(group)} rows of up to {tokens}. From step {progress.step + 1} on, "
-                "activations are recomputed, which takes a third longer; the result is the same."
-            )
-    together = "its loss needs all of them at once; lower the batch size" if progress.fit.whole else "lower max_length"
-    raise OutOfMemory(
-        f"Memory does not hold {len(group)} rows of up to {tokens}: {together}, train a smaller adapter or a smaller "
-        "base, or use a machine with more memory."
-    )
-
-
 def _window_closed(progress: Progress) -> dict[str, float]:
     """The means since the last point of the curve, over all processes."""
     total: Tally = {}
@@ -350,8 +272,8 @@ def _kept(
     best = keeper.weights_load(best_step) if processes.is_first() else None
     if settings.keep == "last":
         return Trained(steps, latest, best_step, best, "best")
-    whole = processes.tensors_whole(trained)
+    whole = tensors_whole(trained)
     last = {name: tensor.to("cpu", copy=True) for name, tensor in whole.items()} if processes.is_first() else None
-    processes.tensors_put(trained, best)
+    tensors_put(trained, best)
     journal.note(f"Kept the weights after step {best_step} of {steps}, where the held-out loss was lowest.")
     return Trained(steps, {**latest, **progress.best_values}, best_step, last, "last")

@@ -8,15 +8,19 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from training import processes
 from training.config import OptimSettings
+from training.sharding import is_spread, part
 
 
 def optimizer_make(parameters: Iterable[nn.Parameter], settings: OptimSettings) -> torch.optim.AdamW:
     """AdamW over the trained parameters; weight decay pulls on matrices only, never on gains and biases."""
     trained = list(parameters)
     groups = [
-        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+        # The fused kernel cannot mix weights that are spread over processes with whole ones.
+        {"params": [p for p in trained if (p.ndim >= 2) is is_matrix and is_spread(p) is spread], "weight_decay": decay}
+        for is_matrix, decay in ((True, settings.weight_decay), (False, 0.0))
+        for spread in (False, True)
     ]
     return torch.optim.AdamW(
         [group for group in groups if group["params"]],
@@ -73,7 +77,9 @@ def learning_rate_set(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def gradients_clip(parameters: Iterable[nn.Parameter], longest: float) -> float:
     """Scale all gradients down to `longest` together; return their length before, which may not be finite."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    length = float(nn.utils.get_total_norm(gradients))
+    length = float(nn.utils.get_total_norm([gradient for gradient in gradients if not is_spread(gradient)]))
+    if spread := [part(gradient) for gradient in gradients if is_spread(gradient)]:
+        length = math.hypot(length, processes.summed(float(nn.utils.get_total_norm(spread)) ** 2)[0] ** 0.5)
     if math.isfinite(length) and length > longest:
         for gradient in gradients:
             gradient.mul_(longest / length)

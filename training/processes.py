@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -121,8 +121,14 @@ def summed(*values: float) -> list[float]:
     return [float(value) for value in total]
 
 
+def broadcast(tensor: Tensor) -> None:
+    """Replace the tensor by that of the first process."""
+    if world() > 1:
+        dist.broadcast(tensor, src=0)
+
+
 def gradients_sum(parameters: Iterable[nn.Parameter]) -> None:
-    """Replace each gradient by the sum over all processes. None counts as zero."""
+    """Replace each gradient by the sum over all processes; it stays None where it is None in all."""
     if world() == 1:
         return
     bucket: list[nn.Parameter] = []
@@ -138,22 +144,11 @@ def gradients_sum(parameters: Iterable[nn.Parameter]) -> None:
 
 
 def _bucket_sum(bucket: list[nn.Parameter]) -> None:
-    flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in bucket])
+    device = bucket[0].device
+    has = torch.tensor([float(parameter.grad is not None) for parameter in bucket], device=device)
+    gradients = [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in bucket]
+    flat = torch.cat([*gradients, has])
     dist.all_reduce(flat)
-    for parameter, part in zip(bucket, flat.split([p.numel() for p in bucket]), strict=True):
-        parameter.grad = part.view_as(parameter)
-
-
-@torch.no_grad()
-def tensors_put(targets: Mapping[str, Tensor], values: Mapping[str, Tensor] | None) -> None:
-    """Write the first process's `values` into `targets` of all; the others pass None."""
-    for name, target in targets.items():
-        if values is not None:
-            target.copy_(values[name])
-        if world() > 1:
-            dist.broadcast(target, src=0)
-
-
-def tensors_whole(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors without their gradients; those that are spread over the processes are gathered."""
-    return {name: tensor.detach() for name, tensor in tensors.items()}
+    *parts, has = flat.split([*(parameter.numel() for parameter in bucket), len(bucket)])
+    for parameter, gradient, count in zip(bucket, parts, has.tolist(), strict=True):
+        parameter.grad = gradient.view_as(parameter) if count else None

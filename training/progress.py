@@ -12,10 +12,22 @@ from torch import Tensor
 from training import processes
 from training.checkpoints import StateKeeper
 from training.microbatches import Fit
+from training.sharding import tensors_put, tensors_whole
 
 # Sums and counts by metric name; a mean is taken once, over the whole optimizer
 # step, so that micro-batches of different sizes weigh what they should.
 Tally = dict[str, tuple[float, float]]
+
+
+def tallies_add(total: Tally, part: Tally) -> None:
+    for name, (value, count) in part.items():
+        had_value, had_count = total.get(name, (0.0, 0.0))
+        total[name] = (had_value + value, had_count + count)
+
+
+def tally_means(tally: Tally) -> dict[str, float]:
+    """The mean of each metric; one that nothing was counted for is absent rather than not a number."""
+    return {name: value / count for name, (value, count) in tally.items() if count > 0}
 
 
 @dataclass
@@ -48,7 +60,7 @@ def progress_save(progress: Progress, keeper: StateKeeper, tensors: dict[str, Te
     """Save where all processes stand and the weights and moments that they share."""
     progress.saved_best = progress.best_step
     each = processes.gathered({**asdict(progress), "dice": _dice()})
-    whole = processes.tensors_whole(tensors)
+    whole = tensors_whole(tensors)
     if processes.is_first():
         keeper.state_save({"each": each, "tensors": whole})
 
@@ -61,7 +73,7 @@ def progress_load(keeper: StateKeeper, tensors: dict[str, Tensor]) -> Progress |
     each: list[dict[str, Any]] | None = processes.shared(state["each"] if state else None)
     if each is None:
         return None
-    processes.tensors_put(tensors, state["tensors"] if state else None)
+    tensors_put(tensors, state["tensors"] if state else None)
     mine = dict(each[processes.rank() % len(each)])  # another number of processes may go on
     _dice_put(mine.pop("dice"))
     return Progress(**{**mine, "fit": Fit(**mine["fit"])})

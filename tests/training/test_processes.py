@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from annotator.engine import engine_start
 from annotator.exceptions import ChildKilled, EngineFailed
 from tests.training.tiny import ROOT, dpo_request, planted, snapshot_save
-from training.contract import EVENT, AnyEvent, AnyRequest, Failed, Finished, Metrics, Started
+from training.contract import EVENT, AnyEvent, AnyRequest, Failed, Finished, Metrics, Note, Started
 
 # Stands in for the memory of one GPU that is too small: the second process fails in the middle of a step.
 FAILS_ALONE = """
@@ -25,24 +25,24 @@ import sys
 from training import __main__ as engine, loop, processes
 from training.errors import OutOfMemory
 
-whole = loop._gradients
+whole = loop.gradients_add
 
-def gradients(*arguments):
+def gradients_add(*arguments):
     if processes.rank() == 1:
-        raise OutOfMemory("Memory does not hold 1 rows of up to 99 tokens.")
+        raise OutOfMemory("Memory does not hold one row of 99 tokens.")
     return whole(*arguments)
 
-loop._gradients = gradients
+loop.gradients_add = gradients_add
 sys.exit(engine.main())
 """
 
 
 def group_run(command: list[str], count: int = 2) -> tuple[int, list[AnyEvent], str]:
     """Exit status, events and log of a group of engines."""
-    launcher = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(count)]
+    launcher = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", str(count), "--num_machines", "1"]
+    settings = ["--main_process_port", "0", "--mixed_precision", "no", "--dynamo_backend", "no"]
     done = subprocess.run(
-        [*launcher, "--num_machines", "1", "--main_process_port", "0", "--mixed_precision", "no"]
-        + ["--dynamo_backend", "no", *command],
+        [sys.executable, *launcher, *settings, *command],
         cwd=ROOT,
         env={**os.environ, "TIEBREAK_THREADS": "1", "PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL,
@@ -167,7 +167,7 @@ def test_when_one_process_fails_all_end_with_its_reason(base: Path, snapshot: Pa
     status, events, log = group_run([str(script), "dpo", "--request", str(request)])
 
     assert status == 1
-    assert events[-1] == Failed(error="OutOfMemory", message="Memory does not hold 1 rows of up to 99 tokens."), log
+    assert events[-1] == Failed(error="OutOfMemory", message="Memory does not hold one row of 99 tokens."), log
     assert time.monotonic() - began < 60
     assert not (tmp_path / "dpo").exists()
 
@@ -229,3 +229,23 @@ def test_a_number_of_processes_that_is_none_is_refused(
         engine_start(dpo_request(tmp_path, base, snapshot), tmp_path),
     ):
         pass
+
+
+@pytest.mark.slow
+def test_weights_spread_over_two_processes_train_as_whole_ones_do(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slow because three processes load torch. All weights are trained; what is saved is whole, best and last."""
+    monkeypatch.setenv("TIEBREAK_SHARD", "1")
+    snapshot = snapshot_save(tmp_path / "snapshot", planted(31, holdout=8))
+    shape = {"epochs": 2, "batch_size": 5, "learning_rate": 1e-3, "lora_rank": 0, "micro_batch_size": 2}
+
+    one = train(dpo_request(tmp_path, base, snapshot, "one", **shape), tmp_path, 1)
+    two = train(dpo_request(tmp_path, base, snapshot, "two", **shape), tmp_path, 2)
+
+    assert "The weights are spread over 2 processes." in [event.sentence for event in two if isinstance(event, Note)]
+    for name in ("train/loss", "grad_norm", "eval/loss", "rewards/margins"):
+        assert curve(two, name) == pytest.approx(curve(one, name), abs=1e-5, rel=1e-4), name
+    ours, theirs = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+    assert ours.keys() == theirs.keys()
+    assert all(torch.allclose(ours[key], theirs[key], atol=1e-5) for key in ours)
