@@ -302,10 +302,8 @@ REFERENCE_FREE = ("simpo", "orpo")
 SORTED_IN_BATCH = ("aot", "aot_unpaired")
 TAKES_SMOOTHING = ("sigmoid", "robust", "exo_pair", "aot", "aot_unpaired")
 TAKES_MARGIN = ("sigmoid", "sigmoid_norm", "hinge", "robust", "simpo", "dpop")
-# Losses of beta (r_chosen - r_rejected) or of both rewards; the others normalise by length or know no reference.
-TAKES_DIVERGENCE = (
-    "sigmoid", "hinge", "robust", "exo_pair", "nca_pair", "bco_pair", "sppo_hard", "apo_zero", "apo_down", "discopop",
-)  # fmt: skip
+# As in TRL: those that look at the difference of scores. The others read the log-ratios themselves, or no reference.
+TAKES_DIVERGENCE = ("sigmoid", "hinge", "ipo", "sigmoid_norm", "robust", "exo_pair", "discopop")
 
 
 class DpoSettings(PreferenceSettings):
