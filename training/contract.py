@@ -53,7 +53,22 @@ class Completion(Frozen):
     token_ids: list[int] | None = None
 
 
-class PreferenceRecord(Frozen):
+class CriterionVotes(Frozen):
+    """The judgments of one comparison on one criterion; fields as in PreferenceRecord."""
+
+    prefer_first: float = Field(ge=0, le=1)
+    weight: float = Field(gt=0)
+    tie_share: float = Field(default=0.0, ge=0, le=1)
+    strength: float = Field(default=1.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _ties_fit(self) -> CriterionVotes:
+        if self.tie_share / 2 > min(self.prefer_first, 1 - self.prefer_first) + 1e-9:
+            raise ValueError("tie_share is larger than prefer_first allows: half of it counts for each side")
+        return self
+
+
+class PreferenceRecord(CriterionVotes):
     """All judgments of one comparison as one training row.
 
     prefer_first  share of the decided judgments for `first`, a tie counting one half, in [0, 1]
@@ -61,6 +76,7 @@ class PreferenceRecord(Frozen):
     tie_share     share of the judgments that were ties, in [0, 1]
     strength      mean absolute strength of the judgments, in [0, 1]; 0.5 = slightly, 1 = clearly
     round         the round it was judged in; a snapshot also holds the rows of earlier rounds
+    criteria      the same for each criterion that was asked beside the overall question
     """
 
     comparison_id: str
@@ -68,11 +84,8 @@ class PreferenceRecord(Frozen):
     prompt: list[Message] = Field(min_length=1)
     first: Completion
     second: Completion
-    prefer_first: float = Field(ge=0, le=1)
-    weight: float = Field(gt=0)
-    tie_share: float = Field(default=0.0, ge=0, le=1)
-    strength: float = Field(default=1.0, ge=0, le=1)
     round: int = Field(default=1, ge=1)
+    criteria: dict[str, CriterionVotes] = {}
     split: Split
 
 
@@ -139,12 +152,14 @@ class PolicyRef(Frozen):
 class Request(Frozen):
     """What every request says.
 
-    out_dir   the folder to create; it must not exist yet
-    work_dir  scratch space that survives a kill, so that a second start resumes
+    out_dir    the folder to create; it must not exist yet
+    work_dir   scratch space that survives a kill, so that a second start resumes
+    cache_dir  where log-probabilities of references are kept for later runs; None keeps them in work_dir
     """
 
     out_dir: str
     work_dir: str
+    cache_dir: str | None = None
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
@@ -244,6 +259,7 @@ class RunReport(Frozen):
     steps: int = 0
     metrics: dict[str, float] = {}
     estimates: dict[str, Estimate] = {}
+    tables: dict[str, list[dict[str, float]]] = {}
     notes: list[str] = []
     versions: dict[str, str] = {}
     device: str = "cpu"
@@ -263,6 +279,7 @@ class SnapshotManifest(Frozen):
     created_at: str
     counts: dict[str, int]
     guideline_versions: list[int] = []
+    criteria: list[str] = []
     filters: dict[str, Any] = {}
     consensus: str = "vote share"
     files: dict[str, FileDigest] = {}

@@ -1,123 +1,114 @@
 """Direct preference optimisation: move the policy towards what people preferred, on a leash to its parent.
 
-    minimise  sum_b w_b [ -p_b log s(D_b) - (1 - p_b) log s(-D_b) ] / sum_b w_b
-    D_b = beta [ log pi(first)/ref(first) - log pi(second)/ref(second) ],   s the logistic function
+    minimise  sum_b w_b loss(D_b, p_b) / sum_b w_b
+    D_b = beta [ log pi(first)/ref(first) - log pi(second)/ref(second) ]
+    loss(D, p) = -p log s(D) - (1 - p) log s(-D),   s the logistic function
 
 over comparisons b, where p_b is the share of judgments for `first` and w_b how
 much the row is trusted. Source: Rafailov et al. (2023), "Direct Preference
-Optimization: Your Language Model is Secretly a Reward Model".
+Optimization: Your Language Model is Secretly a Reward Model". The other losses
+of `config.Loss` take the place of `loss`; each stands with its formula in losses.py.
 
 Where we differ:
 1. Split votes and ties are soft targets p_b, so every judgment counts and none is forced to a winner.
 2. The reference is the *parent checkpoint*, adapter included, never the bare base. Its log-probabilities are
-   computed once, before the first update, and kept for a second start.
-3. The prompt is computed once for both completions, and the head at completion tokens only.
+   computed before the first update and kept by content for later runs.
+3. A prompt is computed once for all its completions, and the head at completion tokens only.
 4. A comparison counts once per epoch with its weight, however many people judged it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from training import data, loop, losses, metrics
+from training import loop, losses, metrics
 from training.bases import device_pick
-from training.checkpoints import StateKeeper, checkpoint_save, request_digest, tensor_kept
+from training.batches import Plan, Rows, batches_in_order
+from training.checkpoints import StateKeeper, checkpoint_save, request_digest
+from training.config import REFERENCE_FREE, SORTED_IN_BATCH, DpoSettings
 from training.contract import MANIFEST, AnyEvent, DpoRequest, Estimate, RunReport, file_sha256
-from training.data import PairTokens
 from training.errors import NothingToLearn
-from training.models import Policy, dropout_enable, pairs_share_prompt, policy_load
+from training.layout import Kind, Layout, layout_of_pairs
+from training.models import PACKED_ROW, Policy, layout_choose, policy_load
+from training.reference import LogprobsR2, LogprobStore, policy_identity, reference_of
+from training.rows import MismatchedRows, PairRows, PairTokens, preference_rows
+
+EVALUATED_AT_ONCE = 16  # comparisons per pass without gradients, when no micro-batch size is given
 
 
 def train_dpo(request: DpoRequest, report: Callable[[AnyEvent], None]) -> RunReport:
     """Train a child of `request.parent` on a snapshot; a checkpoint folder stands when this returns."""
     journal = loop.Journal(report)
     settings = request.settings
-    snapshot_dir = Path(request.snapshot_dir)
+    snapshot_dir, work_dir = Path(request.snapshot_dir), Path(request.work_dir)
     loop.seed_set(request.seed)
 
-    journal.stage("Reading the snapshot.")
-    records = data.preferences_read(snapshot_dir, earlier_rounds=settings.earlier_rounds)
     journal.stage("Loading the model.")
     device = device_pick(request.device)
-    policy = policy_load(request.parent, device, lora=settings, seed=request.seed)
-    encoded = policy.preferences(records, settings.max_length)
-    for sentence in [*policy.notes, *encoded.notes]:
+    policy = policy_load(request.parent, device, lora=settings, seed=request.seed, precision=settings.precision)
+    journal.stage("Reading the snapshot.")
+    rows = preference_rows(
+        snapshot_dir,
+        work_dir / "rows",
+        policy.speech,
+        settings,
+        max_length=settings.max_length,
+        earlier_rounds=settings.earlier_rounds,
+    )
+    for sentence in [*policy.notes, *rows.notes]:
         journal.note(sentence)
-    train, held = encoded.train, encoded.holdout
-    if not train:
+    train, held = rows.train, rows.holdout
+    if len(train) == 0:
         raise NothingToLearn(f"{snapshot_dir.name} leaves no comparison to train on.")
-    shared = pairs_share_prompt(policy, train)
+    kind, why = layout_choose(policy, rows.longest(2), settings.layout, rows.longest_sequence, policy.logprobs)
+    if why:
+        journal.note(why)
 
     journal.stage("Asking the parent, which is the reference.")
-    keeper = StateKeeper(Path(request.work_dir), request_digest(request, file_sha256(snapshot_dir / MANIFEST)))
-    everything = [*train, *held]
-    reference_R2 = tensor_kept(
-        keeper, "reference", lambda: _logprobs_of(policy, everything, settings.micro_batch_size, shared)
-    )
-
-    def forward(rows: Sequence[int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Log-probabilities under policy and reference, targets, weights of rows of `everything`."""
-        pairs = [everything[row] for row in rows]
-        return (
-            _logprobs(policy, pairs, shared),
-            reference_R2[list(rows)].to(device),
-            torch.tensor([pair.prefer_first for pair in pairs], device=device),
-            torch.tensor([pair.weight for pair in pairs], device=device),
-        )
-
-    def loss_of(rows: Sequence[int], total: float) -> tuple[Tensor, loop.Tally]:
-        policy_B2, reference_B2, prefer_first_B, weight_B = forward(rows)
-        loss = losses.dpo_loss(policy_B2, reference_B2, prefer_first_B, weight_B, settings.beta, total)
-        reward_B2 = losses.implicit_rewards(policy_B2.detach(), reference_B2, settings.beta)
-        return loss, {
-            **metrics.preference_tally(reward_B2, prefer_first_B),
-            **metrics.logps_tally(policy_B2.detach(), prefer_first_B),
-        }
-
-    @torch.no_grad()
-    def look() -> tuple[dict[str, float], tuple[float, int]]:
-        """Metrics on the held-out rows, and (agreements, decided rows)."""
-        summed, weight, agreed, decided = 0.0, 0.0, 0.0, 0
-        for batch in data.batches_in_order([pair.length for pair in held], settings.micro_batch_size):
-            policy_B2, reference_B2, prefer_first_B, weight_B = forward([len(train) + row for row in batch])
-            summed += float(losses.dpo_loss(policy_B2, reference_B2, prefer_first_B, weight_B, settings.beta, 1.0))
-            weight += float(weight_B.sum())
-            reward_B2 = losses.implicit_rewards(policy_B2, reference_B2, settings.beta)
-            a, n = metrics.agreement(reward_B2[:, 0] - reward_B2[:, 1], prefer_first_B)
-            agreed, decided = agreed + a, decided + n
-        values = {"eval/loss": summed / weight} if weight else {}
-        return values | ({"eval/accuracy": agreed / decided} if decided else {}), (agreed, decided)
+    dpo = Dpo(policy, rows, settings, kind)
+    for sentence in dpo.parent_ask(Path(request.cache_dir) if request.cache_dir else work_dir, work_dir):
+        journal.stage(sentence)
 
     journal.stage(f"Training on {len(train):,} comparisons.")
-    dropout_enable(policy)
-    steps, last = loop.train(
+    keeper = StateKeeper(work_dir, request_digest(request, file_sha256(snapshot_dir / MANIFEST)))
+    trained = loop.train(
         journal=journal,
         settings=settings,
         trained=policy.trained,
-        batches=data.batches_planned(
-            [pair.length for pair in train], batch_size=settings.batch_size, epochs=settings.epochs, seed=request.seed
+        batches=Plan(
+            rows=train,
+            lengths=rows.lengths(train),
+            groups=rows.table["group"][train],
+            batch_size=settings.batch_size,
+            epochs=settings.epochs,
+            seed=request.seed,
         ),
-        weight_of=lambda rows: sum(train[row].weight for row in rows),
-        loss_of=loss_of,
-        evaluate=lambda: look()[0],
+        weight_of=dpo.totals_of,
+        loss_of=dpo.loss_of,
+        evaluate=lambda: dpo.look(held)[0],
         keeper=keeper,
         device=device,
+        model=policy.inner,
+        cost_of=rows.cost_of,
+        whole_batch=settings.loss in SORTED_IN_BATCH,
     )
 
     journal.stage("Saving the checkpoint.")
-    agreed, decided = look()[1]
+    agreed, decided = dpo.look(held)[1]
     share, low, high = metrics.wilson(agreed, decided)
     if decided == 0:
         journal.note("No held-out comparison is decided, so the accuracy is unknown.")
     finished = RunReport(
         kind="dpo",
         seconds=journal.seconds,
-        steps=steps,
-        metrics={**last, "rows/train": float(len(train)), "rows/holdout": float(len(held))},
+        steps=trained.steps,
+        metrics={**trained.metrics, "rows/train": float(len(train)), "rows/holdout": float(len(held))},
         estimates={"accuracy": Estimate(value=share, n=decided, low=low, high=high)},
         notes=journal.notes,
         versions=loop.versions(),
@@ -130,20 +121,182 @@ def train_dpo(request: DpoRequest, report: Callable[[AnyEvent], None]) -> RunRep
         request=request,
         report=finished,
         snapshot_dir=snapshot_dir,
+        beside=trained.beside,
+        beside_name=trained.beside_name,
     )
     keeper.state_drop()
     return finished
 
 
-def _logprobs(policy: Policy, pairs: Sequence[PairTokens], shared: bool) -> Tensor:
-    """Summed log-probabilities of (first, second), shape (B, 2), in nats."""
-    return policy.logprobs(data.layout_of_pairs(pairs, shared_prompt=shared), 2 * len(pairs)).view(-1, 2)
+@dataclass(frozen=True)
+class Forward:
+    """What one pass over B comparisons gave. loss_B is without weights."""
+
+    layout: Layout
+    policy_B2: Tensor
+    reference_B2: Tensor
+    length_B2: Tensor
+    targets: losses.Targets
+    weight_B: Tensor
+    loss_B: Tensor
 
 
-@torch.no_grad()
-def _logprobs_of(policy: Policy, pairs: Sequence[PairTokens], batch_size: int, shared: bool) -> Tensor:
-    """The same for any number of comparisons, in their order, shape (R, 2), on CPU."""
-    logprob_R2 = torch.zeros(len(pairs), 2)
-    for batch in data.batches_in_order([pair.length for pair in pairs], batch_size):
-        logprob_R2[batch] = _logprobs(policy, [pairs[row] for row in batch], shared).cpu()
-    return logprob_R2
+@dataclass
+class Dpo:
+    """The objective over the rows of a snapshot.
+
+    reference_R2   log-probabilities of (first, second) under the parent; zeros for losses that know no reference
+    mismatched_R2  the same for each prompt with another row's completions, which KTO estimates its KL on
+    """
+
+    policy: Policy
+    rows: PairRows
+    settings: DpoSettings
+    kind: Kind
+    reference_R2: LogprobsR2 = field(init=False)
+    mismatched_R2: LogprobsR2 = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reference_R2 = self.mismatched_R2 = np.zeros((len(self.rows), 2), np.float32)
+        self.mismatched = MismatchedRows(self.rows)
+        self.objective = _objective(self.settings)
+
+    def parent_ask(self, cache_dir: Path, work_dir: Path) -> Iterator[str]:
+        """Fill in what the parent thinks; must come before the first update. Yields what was done."""
+        if self.settings.loss in REFERENCE_FREE:
+            return
+        store = LogprobStore(cache_dir)
+        identity = policy_identity(self.policy, self.kind, self.settings.ld_alpha)
+        at_once = self.settings.micro_batch_size or EVALUATED_AT_ONCE
+        by_pair = self.settings.ld_alpha is not None
+        self.reference_R2, done = reference_of(
+            self.rows,
+            work_dir / "reference.bin",
+            store,
+            identity,
+            score=self.score,
+            batch_size=at_once,
+            by_pair=by_pair,
+        )
+        yield done
+        if self.settings.loss == "kto":
+            self.mismatched_R2, done = reference_of(
+                self.mismatched, work_dir / "mismatched.bin", store, identity, score=self.score, batch_size=at_once
+            )
+            yield done
+
+    def laid(self, pairs: Sequence[PairTokens]) -> Layout:
+        once = self.settings.ld_alpha is None
+        return layout_of_pairs(pairs, self.kind, row_length=PACKED_ROW, completions_once=once).to(self.policy.device)
+
+    def sums(self, layout: Layout, logprob_N: Tensor) -> Tensor:
+        """Summed log-probabilities of (first, second), shape (B, 2)."""
+        alpha = self.settings.ld_alpha
+        if alpha is None:
+            return losses.sequence_sums(logprob_N, layout.sequence_N, layout.sequences)[layout.pair_B2]
+        shorter_S = torch.zeros_like(layout.length_S)
+        shorter_S[layout.pair_B2] = layout.length_S[layout.pair_B2].amin(1, keepdim=True).expand(-1, 2)
+        sum_S = losses.ld_sums(logprob_N, layout.sequence_N, layout.place_N, shorter_S, alpha, layout.sequences)
+        return sum_S[layout.pair_B2]
+
+    def score(self, pairs: Sequence[PairTokens]) -> Tensor:
+        layout = self.laid(pairs)
+        return self.sums(layout, self.policy.token_logprobs(layout))
+
+    def forward(self, numbers: Sequence[int]) -> Forward:
+        """Log-probabilities and losses of some rows."""
+        layout = self.laid([self.rows[number] for number in numbers])
+        collision_N = None
+        if self.settings.use_weighting:
+            scores = self.policy.token_scores(layout)
+            logprob_N, collision_N = scores.logprob_N, scores.collision_N
+        else:
+            logprob_N = self.policy.token_logprobs(layout)
+        policy_B2, reference_B2 = self.sums(layout, logprob_N), self._kept(self.reference_R2, numbers)
+        length_B2 = layout.length_S[layout.pair_B2]
+        targets_B4 = torch.from_numpy(self.rows.table["targets"][list(numbers), 0]).float().to(self.policy.device)
+        targets = losses.Targets(targets_B4[:, 0], targets_B4[:, 2], targets_B4[:, 3])
+        if self.settings.loss == "kto":
+            loss_B = self._kto_losses(numbers, policy_B2, reference_B2, targets.prefer_first_B)
+        else:
+            loss_B = losses.preference_losses(policy_B2, reference_B2, length_B2, targets, self.objective)
+        if collision_N is not None:
+            weight_S = losses.wpo_weights(logprob_N, collision_N, layout.sequence_N, layout.sequences)
+            loss_B = loss_B * weight_S[layout.pair_B2].prod(1)
+        return Forward(layout, policy_B2, reference_B2, length_B2, targets, targets_B4[:, 1], loss_B)
+
+    def totals_of(self, numbers: Sequence[int]) -> tuple[float, float]:
+        """(weight, weighted tokens to imitate) of a whole optimizer step."""
+        table = self.rows.table[list(numbers)]
+        prefer_B, weight_B = table["targets"][:, 0, 0], table["targets"][:, 0, 1]
+        tokens_B = prefer_B * table["first_n"] + (1 - prefer_B) * table["second_n"]
+        return float(weight_B.sum()), float((weight_B * tokens_B).sum())
+
+    def loss_of(self, numbers: Sequence[int], totals: tuple[float, float]) -> tuple[Tensor, loop.Tally]:
+        """The part of some rows in the loss of an optimizer step, and what to tell about them."""
+        done = self.forward(numbers)
+        loss = (done.weight_B * done.loss_B).sum() / totals[0]
+        if self.settings.nll_weight:
+            prefer_B = done.targets.prefer_first_B
+            imitated_B = prefer_B * done.policy_B2[:, 0] + (1 - prefer_B) * done.policy_B2[:, 1]
+            loss = loss - self.settings.nll_weight * (done.weight_B * imitated_B).sum() / totals[1]
+        tally = metrics.dpo_tally(
+            done.policy_B2.detach(),
+            None if self.settings.loss in REFERENCE_FREE else done.reference_B2,
+            done.length_B2,
+            done.targets.prefer_first_B,
+            self.settings.beta,
+        )
+        return loss, {**tally, "pad_fraction": done.layout.padding}
+
+    @torch.no_grad()
+    def look(self, held: Rows) -> tuple[dict[str, float], tuple[float, int]]:
+        """Metrics on the held-out rows, and (agreements, decided rows)."""
+        summed, weight, agreed, decided = 0.0, 0.0, 0.0, 0
+        for batch in batches_in_order(self.rows.lengths(held), self.settings.micro_batch_size or EVALUATED_AT_ONCE):
+            done = self.forward(held[batch].tolist())
+            summed += float((done.weight_B * done.loss_B).sum())
+            weight += float(done.weight_B.sum())
+            moved_B2 = done.policy_B2 - done.reference_B2
+            a, n = metrics.agreement(moved_B2[:, 0] - moved_B2[:, 1], done.targets.prefer_first_B)
+            agreed, decided = agreed + a, decided + n
+        values = {"eval/loss": summed / weight} if weight else {}
+        return values | ({"eval/accuracy": agreed / decided} if decided else {}), (agreed, decided)
+
+    def _kto_losses(
+        self, numbers: Sequence[int], policy_B2: Tensor, reference_B2: Tensor, prefer_first_B: Tensor
+    ) -> Tensor:
+        """Each answer on its own: desirable as far as people preferred it."""
+        with torch.no_grad():
+            away_B2 = self.score([self.mismatched[number] for number in numbers])
+        kl = losses.kto_kl(away_B2.flatten(), self._kept(self.mismatched_R2, numbers).flatten())
+        desirable_B2 = torch.stack([prefer_first_B, 1 - prefer_first_B], 1)
+        loss_S = losses.kto_losses(
+            policy_B2.flatten(),
+            reference_B2.flatten(),
+            desirable_B2.flatten(),
+            kl,
+            self.settings.beta,
+            self.settings.desirable_weight,
+            self.settings.undesirable_weight,
+        )
+        return loss_S.view(-1, 2).mean(1)
+
+    def _kept(self, logprob_R2: LogprobsR2, numbers: Sequence[int]) -> Tensor:
+        return torch.from_numpy(logprob_R2[list(numbers)]).to(self.policy.device)
+
+
+def _objective(settings: DpoSettings) -> losses.Objective:
+    return losses.Objective(
+        loss=settings.loss,
+        beta=settings.beta,
+        label_smoothing=settings.label_smoothing,
+        f_divergence_type=settings.f_divergence_type,
+        f_alpha_divergence_coef=settings.f_alpha_divergence_coef,
+        discopop_tau=settings.discopop_tau,
+        dpop_lambda=settings.dpop_lambda,
+        simpo_gamma=settings.simpo_gamma,
+        ties=settings.ties,
+        tie_width=settings.tie_width,
+        strength_margin=settings.strength_margin if settings.strength == "margin" else 0.0,
+    )

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from training import data, loop, metrics, sampling
+from training import loop, losses, metrics, sampling
 from training.bases import device_pick
+from training.batches import batches_in_order
+from training.config import PreferenceSettings
 from training.contract import (
     REPORT,
     RESPONSES,
@@ -31,8 +35,11 @@ from training.contract import (
     rows_read,
     rows_write,
 )
-from training.data import PairTokens, Tokens
-from training.models import Policy, RewardModel, policy_load, reward_load
+from training.layout import Layout, layout_of_conversations, layout_of_pairs
+from training.models import Policy, policy_load
+from training.reward_model import RewardModel, reward_model_load
+from training.rows import PairRows, PairTokens, preference_rows
+from training.tokens import Speech, Tokens, answers_encoded, prompts_encoded, tokens_counted
 
 STAGES = 5
 
@@ -42,7 +49,6 @@ def evaluate(request: EvaluateRequest, report: Callable[[AnyEvent], None]) -> Ru
     journal = loop.Journal(report)
     settings = request.settings
     device = device_pick(request.device)
-    records = [row for row in data.preferences_read(Path(request.snapshot_dir)) if row.split == "holdout"]
     prompts = [row for row in rows_read(Path(request.prompts), PromptRecord) if row.split == "holdout"]
     prompts = sorted(prompts, key=_dice_of)[: settings.held_out_prompts]
     report(Started(total_steps=STAGES, device=str(device)))
@@ -50,18 +56,35 @@ def evaluate(request: EvaluateRequest, report: Callable[[AnyEvent], None]) -> Ru
     journal.stage("Loading the candidate, its parent and the reward model.")
     candidate = policy_load(request.candidate, device, merge=True)
     parent = policy_load(request.parent, device, merge=True)
-    judge = reward_load(Path(request.reward_dir), device)
-    held = candidate.preferences(records, settings.max_length)
-    for sentence in [*candidate.notes, *held.notes]:
+    judge = reward_model_load(Path(request.reward_dir), device)
+    # A judge on another backbone reads texts; ids that the policy wrote mean nothing to it.
+    is_author = judge.backbone.ref.base_model == request.candidate.base_model
+    judge_speech = replace(judge.backbone.speech, is_author=judge.backbone.speech.is_author and is_author)
+    held, judged = (
+        preference_rows(
+            Path(request.snapshot_dir),
+            Path(request.work_dir) / name,
+            speech,
+            PreferenceSettings(),
+            max_length=settings.max_length,
+            splits=("holdout",),
+        )
+        for name, speech in (("held", candidate.speech), ("judged", judge_speech))
+    )
+    for sentence in dict.fromkeys([*candidate.notes, *held.notes, *judged.notes]):
         journal.note(sentence)
-    pairs = held.holdout
 
-    journal.stage(f"Comparing with people on {len(pairs):,} held-out comparisons.")
-    if not pairs:
+    journal.stage(f"Comparing with people on {len(held):,} held-out comparisons.")
+    if len(held) == 0:
         journal.note("The snapshot holds no usable held-out comparison, so both accuracies are unknown.")
+
+    def moved(layout: Layout) -> Tensor:
+        """log candidate - log parent of each sequence; its sign, as a difference of two, is the same for every beta."""
+        return candidate.logprobs(layout) - parent.logprobs(layout)
+
     estimates = {
-        "reward/accuracy": _accuracy(_reward_margins(judge, pairs, settings.micro_batch_size), pairs),
-        "dpo/accuracy": _accuracy(_implicit_margins(candidate, parent, pairs, settings.micro_batch_size), pairs),
+        "reward/accuracy": _accuracy(_margins(judge.scores, judged, settings.micro_batch_size), judged),
+        "dpo/accuracy": _accuracy(_margins(moved, held, settings.micro_batch_size), held),
     }
 
     journal.stage(f"Both policies answer {len(prompts):,} held-out prompts.")
@@ -70,9 +93,8 @@ def evaluate(request: EvaluateRequest, report: Callable[[AnyEvent], None]) -> Ru
     ours, theirs = (_answers(policy, prompts, request) for policy in (candidate, parent))
 
     journal.stage("The reward model compares the answers.")
-    reward_ours, reward_theirs = (
-        _rewards_of(judge, prompts, rows, settings.micro_batch_size) for rows in (ours, theirs)
-    )
+    score_B2 = _scores(judge, judge_speech, prompts, ours, theirs, settings.micro_batch_size)
+    reward_ours, reward_theirs = score_B2[:, 0].tolist(), score_B2[:, 1].tolist()
     estimates["win_rate"] = _win_rate(ours, theirs, reward_ours, reward_theirs)
     estimates["length_ratio"] = _length_ratio(ours, theirs)
 
@@ -86,7 +108,7 @@ def evaluate(request: EvaluateRequest, report: Callable[[AnyEvent], None]) -> Ru
         kind="evaluate",
         seconds=journal.seconds,
         steps=STAGES,
-        metrics={"rows/holdout": float(len(pairs)), "prompts/holdout": float(len(prompts))}
+        metrics={"rows/holdout": float(len(held)), "prompts/holdout": float(len(prompts))}
         | _means("reward/candidate", reward_ours)
         | _means("reward/parent", reward_theirs)
         | _means("length/candidate", [len(row.token_ids) for row in ours])
@@ -111,32 +133,19 @@ def _dice_of(row: PromptRecord) -> bytes:
 
 
 @torch.no_grad()
-def _reward_margins(judge: RewardModel, pairs: Sequence[PairTokens], batch_size: int) -> Tensor:
-    """reward(first) - reward(second), shape (R,)."""
-    margin_R = torch.zeros(len(pairs))
-    for batch in data.batches_in_order([pair.length for pair in pairs], batch_size):
-        layout = data.layout_of_pairs([pairs[row] for row in batch], shared_prompt=False)
-        reward_B2 = judge.rewards(layout).view(-1, 2).cpu()
-        margin_R[batch] = reward_B2[:, 0] - reward_B2[:, 1]
+def _margins(score: Callable[[Layout], Tensor], rows: PairRows, batch_size: int) -> Tensor:
+    """score(first) - score(second), shape (R,)."""
+    margin_R = torch.zeros(len(rows))
+    numbers = np.arange(len(rows))
+    for batch in batches_in_order(rows.lengths(numbers), batch_size):
+        layout = layout_of_pairs([rows[row] for row in batch], "separate")
+        score_B2 = score(layout).cpu()[layout.pair_B2]
+        margin_R[batch] = score_B2[:, 0] - score_B2[:, 1]
     return margin_R
 
 
-@torch.no_grad()
-def _implicit_margins(candidate: Policy, parent: Policy, pairs: Sequence[PairTokens], batch_size: int) -> Tensor:
-    """Difference of the implicit rewards at beta 1, shape (R,); its sign is the same for every beta."""
-    margin_R = torch.zeros(len(pairs))
-    for batch in data.batches_in_order([pair.length for pair in pairs], batch_size):
-        layout = data.layout_of_pairs([pairs[row] for row in batch], shared_prompt=False)
-        ours_B2, theirs_B2 = (
-            policy.logprobs(layout, 2 * len(batch)).view(-1, 2).cpu() for policy in (candidate, parent)
-        )
-        moved_B2 = ours_B2 - theirs_B2
-        margin_R[batch] = moved_B2[:, 0] - moved_B2[:, 1]
-    return margin_R
-
-
-def _accuracy(margin_R: Tensor, pairs: Sequence[PairTokens]) -> Estimate:
-    agreed, decided = metrics.agreement(margin_R, torch.tensor([pair.prefer_first for pair in pairs]))
+def _accuracy(margin_R: Tensor, rows: PairRows) -> Estimate:
+    agreed, decided = metrics.agreement(margin_R, torch.tensor(rows.table["targets"][:, 0, 0].tolist()))
     return _share(agreed, decided)
 
 
@@ -151,22 +160,44 @@ def _answers(policy: Policy, prompts: Sequence[PromptRecord], request: EvaluateR
 
 def _tokens_of(policy: Policy, prompts: Sequence[PromptRecord], rows: Sequence[ResponseRecord]) -> list[Tokens]:
     """Prompt and answer in the ids they were written in."""
-    openings = data.conversation_texts(policy.tokenizer, [row.prompt for row in prompts], answer_opened=True)
-    ids = dict(zip((row.prompt_id for row in prompts), data.texts_encoded(policy.tokenizer, openings), strict=True))
-    return [data.tokens_counted([(ids[row.prompt_id], False), (row.token_ids, True)]) for row in rows]
+    encoded = prompts_encoded(policy.speech, [row.prompt for row in prompts])
+    ids = dict(zip((row.prompt_id for row in prompts), encoded, strict=True))
+    return [tokens_counted([(ids[row.prompt_id], False), (row.token_ids, True)]) for row in rows]
 
 
 @torch.no_grad()
-def _rewards_of(
-    judge: RewardModel, prompts: Sequence[PromptRecord], rows: Sequence[ResponseRecord], batch_size: int
-) -> list[float]:
-    tokens = _tokens_of(judge.policy, prompts, rows)
-    rewards = [0.0] * len(rows)
-    for batch in data.batches_in_order([len(row.ids) for row in tokens], batch_size):
-        reward_S = judge.rewards(data.layout_padded([tokens[row] for row in batch]))
-        for row, reward in zip(batch, reward_S.tolist(), strict=True):
-            rewards[row] = reward
-    return rewards
+def _scores(
+    judge: RewardModel,
+    speech: Speech,
+    prompts: Sequence[PromptRecord],
+    ours: Sequence[ResponseRecord],
+    theirs: Sequence[ResponseRecord],
+    batch_size: int,
+) -> Tensor:
+    """Rewards of the candidate's and the parent's answers, shape (B, 2)."""
+    conversations = {row.prompt_id: row.prompt for row in prompts}
+    asked = [conversations[row.prompt_id] for row in ours]
+    openings = prompts_encoded(speech, asked)
+    firsts, seconds = (
+        [row.token_ids for row in rows]
+        if speech.is_author
+        else answers_encoded(speech, asked, openings, [row.text for row in rows])
+        for rows in (ours, theirs)
+    )
+    score_B2 = torch.zeros(len(ours), 2)
+    lengths = np.array([len(opening) for opening in openings])
+    for batch in batches_in_order(lengths, batch_size):
+        pairs = [
+            PairTokens(
+                at,
+                *(np.array(ids, np.int32) for ids in (openings[at], firsts[at] or [0], seconds[at] or [0])),
+                np.zeros((1, 4)),
+            )
+            for at in batch
+        ]
+        layout = layout_of_pairs(pairs, "separate")
+        score_B2[batch] = judge.scores(layout).cpu()[layout.pair_B2]
+    return score_B2
 
 
 def _win_rate(
@@ -195,14 +226,15 @@ def _kl(
 ) -> Estimate:
     """Mean over prompts of KL(candidate || parent) summed along the candidate's answer, in nats."""
     summed = [0.0] * len(tokens)
-    for batch in data.batches_in_order([len(row.ids) for row in tokens], batch_size):
-        layout = data.layout_padded([tokens[row] for row in batch]).to(candidate.device)
+    for batch in batches_in_order(np.array([len(row.ids) for row in tokens]), batch_size):
+        layout = layout_of_conversations([tokens[row] for row in batch]).to(candidate.device)
         ours_ND, theirs_ND = (policy.hidden(layout)[layout.source_N] for policy in (candidate, parent))
         for at in range(0, len(ours_ND), candidate.head_chunk):
             here = slice(at, at + candidate.head_chunk)
             kl_C = metrics.kl_tokens(candidate.head(ours_ND[here]), parent.head(theirs_ND[here]))
-            for sequence, kl in zip(layout.sequence_N[here].tolist(), kl_C.tolist(), strict=True):
-                summed[batch[sequence]] += kl
+            part_S = losses.sequence_sums(kl_C, layout.sequence_N[here], layout.sequences)
+            for row, kl in zip(batch, part_S.tolist(), strict=True):
+                summed[row] += kl
     per_prompt = _per_prompt(rows, summed)
     mean, low, high = metrics.mean_interval(per_prompt)
     return Estimate(value=mean, n=len(per_prompt), low=max(0.0, low), high=high)

@@ -1,55 +1,83 @@
-"""Policies and reward models: run the backbone, run the head.
+"""Backbones and policies: run the layers, run the head, find the layout that changes no number.
 
-B comparisons, T positions, M = rows x T places, N gathered places, D width, V vocabulary.
+R rows, T positions, M = R x T places, N gathered places, S sequences, D width, V vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from training import data, losses
 from training.adapters import adapter_of, adapter_prepare, quantises
 from training.bases import PROBE, base_load, base_resolve, ends_of, tokenizer_load
 from training.config import LoraSettings
-from training.contract import PolicyRef, PreferenceRecord, checkpoint_verify
-from training.data import Layout, PairTokens
-from training.errors import CheckpointIncomplete, ModelUnusable
+from training.contract import PolicyRef
+from training.errors import ModelUnusable
+from training.layout import Kind, Layout, layout_of_pairs
+from training.logprobs import TokenScores, chunk_rows, token_logprobs, token_scores
+from training.losses import sequence_sums
+from training.rows import PairTokens
+from training.tokens import Speech
 
-REWARD_HEAD = "reward_head.safetensors"
+PACKED_ROW = 4096  # places of a packed row on a GPU: long enough that its matrix products run at full speed
 
 
 @dataclass
-class Policy:
-    """A causal language model ready to score, to train or to write.
+class Backbone:
+    """The layers of a language model, without what is done with their last hidden states.
 
     model      what is saved: a PeftModel over the base, or the base itself
-    causal_lm  the Hugging Face model inside, adapter layers included
-    end_ids    every token that ends a turn; end_id is the one that we write
+    inner      the Hugging Face model inside, adapter layers included
+    ref        what it was loaded from; label and base model go into checkpoints
     notes      what people should know about how it was loaded
+    mixed      arithmetic in bfloat16 over float32 weights: when all weights are trained
     """
 
     model: nn.Module
-    causal_lm: PreTrainedModel
+    inner: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     ref: PolicyRef
     device: torch.device
-    end_ids: frozenset[int]
-    end_id: int
     has_adapter: bool
     parent_sha256: str | None
     notes: list[str]
+    mixed: bool
 
     @property
     def trained(self) -> dict[str, nn.Parameter]:
         """The parameters that training moves, by name."""
         return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+
+    @property
+    def width(self) -> int:
+        return int(self.inner.config.get_text_config().hidden_size)
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed)
+
+
+@dataclass
+class Policy(Backbone):
+    """A causal language model ready to score, to train or to write.
+
+    end_ids    every token that ends a turn; end_id is the one that we write
+    """
+
+    end_ids: frozenset[int]
+    end_id: int
+
+    @property
+    def causal_lm(self) -> PreTrainedModel:
+        return self.inner
+
+    @property
+    def speech(self) -> Speech:
+        return Speech(self.tokenizer, self.end_ids, self.end_id, self.vocabulary)
 
     @property
     def head_is_frozen(self) -> bool:
@@ -61,134 +89,157 @@ class Policy:
 
     @property
     def _head_module(self) -> nn.Linear:
-        module: nn.Linear = self.causal_lm.get_output_embeddings()  # type: ignore[no-untyped-call]
+        module: nn.Linear = self.inner.get_output_embeddings()  # type: ignore[no-untyped-call]
         return module
 
     @property
     def head_chunk(self) -> int:
-        """Rows of the head computed at once: 16 MiB of float32 logits on CPU, 1 GiB on CUDA."""
-        room = 2**28 if self.device.type == "cuda" else 2**22
-        return max(64, room // self.vocabulary)
+        """Rows of the head computed at once."""
+        return chunk_rows(self.vocabulary, self.device.type)
+
+    @property
+    def head_weight(self) -> Tensor | None:
+        """The head's weight, shape (V, D), when the head is nothing but a product with it."""
+        head, config = self._head_module, self.inner.config.get_text_config()
+        is_plain = type(head) is nn.Linear and head.bias is None and not any(_shaping(config))
+        return head.weight if is_plain else None
 
     def hidden(self, layout: Layout) -> Tensor:
         """Last hidden states of every place, shape (M, D)."""
-        inputs: dict[str, Any] = {"input_ids": layout.ids_BT, "use_cache": False}
-        if layout.mask_BTT is not None:
-            blocked = torch.finfo(self.causal_lm.dtype).min
-            mask_BTT = torch.zeros(layout.mask_BTT.shape, dtype=self.causal_lm.dtype, device=self.device)
-            inputs["attention_mask"] = mask_BTT.masked_fill_(~layout.mask_BTT, blocked)[:, None]
-            inputs["position_ids"] = layout.position_BT
+        inputs: dict[str, Any] = {"input_ids": layout.ids_RT, "use_cache": False}
+        if layout.segment_RT is not None:
+            inputs["attention_mask"] = self._mask(layout)
+            inputs["position_ids"] = layout.position_RT
         with self.autocast():
-            hidden_BTD: Tensor = self.causal_lm.base_model(**inputs).last_hidden_state
-        return hidden_BTD.flatten(0, 1)
+            hidden_RTD: Tensor = self.inner.base_model(**inputs).last_hidden_state
+        return hidden_RTD.flatten(0, 1)
+
+    def _mask(self, layout: Layout) -> Any:
+        """Who sees whom: blocks for FlexAttention, which skips empty ones, else one number per pair of places."""
+        if self.inner.config._attn_implementation == "flex_attention":
+            return _block_mask(layout)
+        dtype = torch.bfloat16 if self.mixed else self.inner.dtype
+        mask_RTT = layout.mask_RTT()
+        seen_RTT = torch.zeros(mask_RTT.shape, dtype=dtype, device=self.device)
+        return seen_RTT.masked_fill_(~mask_RTT, torch.finfo(dtype).min)[:, None]
 
     def head(self, hidden_ND: Tensor) -> Tensor:
         """Logits of the next token, shape (N, V), as the whole model would give them."""
         with self.autocast():
             logits_NV: Tensor = self._head_module(hidden_ND)
-        return _logits_shaped(logits_NV, self.causal_lm.config.get_text_config())
+        return _logits_shaped(logits_NV, self.inner.config.get_text_config())
 
-    def logprobs(self, layout: Layout, sequences: int) -> Tensor:
+    def token_logprobs(self, layout: Layout) -> Tensor:
+        """log p of each counted token, shape (N,), in nats."""
+        return token_logprobs(*self._counted(layout), **self._how)
+
+    def token_scores(self, layout: Layout) -> TokenScores:
+        """The same, and what else the head says about each counted token."""
+        return token_scores(*self._counted(layout), **self._how)
+
+    def logprobs(self, layout: Layout) -> Tensor:
         """Summed log-probability of the counted tokens of each sequence, shape (S,), in nats."""
         layout = layout.to(self.device)
-        logprob_N = losses.token_logprobs(
-            self.hidden(layout)[layout.source_N],
-            layout.target_N,
-            self.head,
-            head_is_frozen=self.head_is_frozen,
-            chunk=self.head_chunk,
-        )
-        return losses.sequence_sums(logprob_N, layout.sequence_N, sequences)
+        return sequence_sums(self.token_logprobs(layout), layout.sequence_N, layout.sequences)
 
-    def preferences(self, records: Sequence[PreferenceRecord], max_length: int) -> data.Preferences:
-        """The comparisons in this model's tokens."""
-        return data.preferences_encoded(
-            self.tokenizer,
-            records,
-            end_ids=self.end_ids,
-            end_id=self.end_id,
-            max_length=max_length,
-            vocabulary=self.vocabulary,
-        )
-
-    def autocast(self) -> torch.autocast:
-        """bfloat16 arithmetic over float32 weights: only when all weights are trained on CUDA."""
-        mixed = self.device.type == "cuda" and self.causal_lm.dtype == torch.float32 and torch.cuda.is_bf16_supported()
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=mixed)
-
-
-@dataclass
-class RewardModel:
-    """A scalar head on a policy's backbone.
-
-    weight_D  reward = weight . hidden state of an answer's last token, in float32
-    """
-
-    policy: Policy
-    weight_D: nn.Parameter
-
-    @classmethod
-    def fresh(cls, policy: Policy, seed: int) -> RewardModel:
-        """A small random head, so that the first gradient already reaches the backbone."""
-        width = policy.causal_lm.config.get_text_config().hidden_size
-        dice = torch.Generator().manual_seed(seed)
-        weight_D = torch.randn(width, generator=dice) / (width + 1) ** 0.5
-        return cls(policy, nn.Parameter(weight_D.to(policy.device)))
+    def _counted(self, layout: Layout) -> tuple[Tensor, Tensor, Callable[[Tensor], Tensor]]:
+        return self.hidden(layout).index_select(0, layout.source_N), layout.target_N, self.head
 
     @property
-    def trained(self) -> dict[str, nn.Parameter]:
-        return {**self.policy.trained, "reward_head.weight": self.weight_D}
-
-    def rewards(self, layout: Layout) -> Tensor:
-        """Reward of each sequence, shape (S,)."""
-        layout = layout.to(self.policy.device)
-        hidden_SD = self.policy.hidden(layout)[layout.last_S]
-        return hidden_SD.float() @ self.weight_D
-
-    def head_tensors(self) -> dict[str, Tensor]:
-        return {"weight": self.weight_D.detach().cpu()}
+    def _how(self) -> dict[str, Any]:
+        return {"head_is_frozen": self.head_is_frozen, "chunk": self.head_chunk, "weight_VD": self.head_weight}
 
 
-def reward_load(folder: Path, device: torch.device) -> RewardModel:
-    """A trained reward model, frozen. Raises CheckpointIncomplete when it is damaged or its head is missing."""
-    from safetensors.torch import load_file
+def layout_choose(
+    policy: Policy,
+    pairs: Sequence[PairTokens],
+    wanted: Literal["auto", "shared", "separate", "packed"],
+    longest: int,
+    score: Callable[[Layout], Tensor],
+) -> tuple[Kind, str | None]:
+    """The layout to compute in, and a sentence when it is not the one that was hoped for.
 
-    manifest = checkpoint_verify(folder)
-    if manifest.kind != "reward" or not (folder / REWARD_HEAD).is_file():
-        raise CheckpointIncomplete(f"{folder} has no {REWARD_HEAD}; a reward model without its head would score noise.")
-    is_adapter = manifest.weights == "adapter"
-    ref = PolicyRef(
-        label="reward",
-        base_model=manifest.base_model if is_adapter else str(folder),
-        adapter=str(folder) if is_adapter else None,
-    )
-    weight_D = load_file(str(folder / REWARD_HEAD), device=str(device))["weight"]
-    return RewardModel(policy_load(ref, device, merge=True), nn.Parameter(weight_D, requires_grad=False))
-
-
-def pairs_share_prompt(policy: Policy, pairs: Sequence[PairTokens]) -> bool:
-    """Whether this model gives one row with a shared prompt the same log-probabilities as two rows.
-
-    Proven on two comparisons rather than looked up by name: windows, state-space
-    layers and position biases all break it, and new families appear monthly.
+    A shared prompt is proven to change nothing, on the longest comparisons, rather than looked up by name:
+    windows, state-space layers and position biases all break it, and new families appear monthly.
+    longest  tokens of the longest sequence, to hold against attention windows
+    score    what must not change: one number per sequence
+    Raises ModelUnusable when a layout was asked for that would change the numbers.
     """
-    probe = sorted(pairs, key=lambda pair: pair.length)[-2:]
-    with torch.no_grad():
-        shared_S, apart_S = (
-            policy.logprobs(data.layout_of_pairs(probe, shared_prompt=shared), 2 * len(probe))
-            for shared in (True, False)
-        )
-    tolerance = 1e-4 if policy.causal_lm.dtype == torch.float32 and policy.device.type == "cpu" else 2e-2
-    return bool(torch.allclose(shared_S, apart_S, rtol=tolerance, atol=tolerance))
+    if wanted == "separate":
+        return "separate", None
+    kind: Kind = "packed" if wanted == "packed" or (wanted == "auto" and policy.device.type == "cuda") else "shared"
+    if policy.device.type == "cuda":
+        policy.inner.set_attn_implementation("flex_attention")
+    reason = _why_not(policy, pairs, kind, longest, score)
+    if reason is None:
+        return kind, None
+    if policy.device.type == "cuda":
+        policy.inner.set_attn_implementation("sdpa")
+        if wanted == "auto" and _why_not(policy, pairs, "shared", longest, score) is None:
+            return "shared", f"Prompts are not packed: {reason}."
+    if wanted != "auto":
+        raise ModelUnusable(f"The layout {wanted} does not work for this model: {reason}. Choose separate or auto.")
+    return "separate", f"Every answer is computed in a row of its own: {reason}."
+
+
+def _why_not(
+    policy: Policy, pairs: Sequence[PairTokens], kind: Kind, longest: int, score: Callable[[Layout], Tensor]
+) -> str | None:
+    """What speaks against a layout, or None."""
+    window = _window(policy.inner.config.get_text_config())
+    if window is not None and longest > window:
+        return f"its attention window of {window} is shorter than the longest row of {longest} tokens"
+    try:
+        with torch.no_grad():
+            ours_B2, apart_B2 = (
+                score(layout)[layout.pair_B2]
+                for layout in (layout_of_pairs(pairs, name, row_length=PACKED_ROW) for name in (kind, "separate"))
+            )
+    except (RuntimeError, NotImplementedError, ValueError, TypeError) as error:
+        return f"the model refuses it ({str(error).splitlines()[0][:120]})"
+    tolerance = 1e-4 if policy.inner.dtype == torch.float32 and not policy.mixed else 2e-2
+    if not torch.allclose(ours_B2, apart_B2, rtol=tolerance, atol=tolerance):
+        return f"its numbers change by up to {float((ours_B2 - apart_B2).abs().max()):.2g}"
+    return None
+
+
+def _window(config: Any) -> int | None:
+    """Places that its narrowest layers look back, or None when all look back to the beginning."""
+    kinds = getattr(config, "layer_types", None)
+    slides = any("sliding" in kind or "chunked" in kind for kind in kinds) if kinds else True
+    window = getattr(config, "sliding_window", None) or getattr(config, "attention_chunk_size", None)
+    return int(window) if window and slides and getattr(config, "use_sliding_window", True) else None
+
+
+def _block_mask(layout: Layout) -> Any:
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    assert layout.segment_RT is not None
+    assert layout.parent_RT is not None
+    segment_RT, parent_RT = layout.segment_RT, layout.parent_RT
+
+    def sees(row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        seen = segment_RT[row, key]
+        return (query >= key) & ((segment_RT[row, query] == seen) | (parent_RT[row, query] == seen))
+
+    rows, width = segment_RT.shape
+    return create_block_mask(sees, rows, None, width, width, device=str(segment_RT.device))
+
+
+def _shaping(config: Any) -> tuple[float | None, float | None, float | None]:
+    """(factor, divisor, soft cap) that a few families apply to logits after the head; `_head_check` proves it."""
+    names = ("logit_scale", "logits_scaling", "final_logit_softcapping")  # Cohere; Granite; Gemma 2 and 3
+    factor, divisor, cap = (getattr(config, name, None) for name in names)
+    return factor, divisor, cap
 
 
 def _logits_shaped(logits_NV: Tensor, config: Any) -> Tensor:
-    """What a few families do to logits after the head; `_head_check` proves it per model."""
-    if scale := getattr(config, "logit_scale", None):  # Cohere
-        logits_NV = logits_NV * scale
-    if scaling := getattr(config, "logits_scaling", None):  # Granite
-        logits_NV = logits_NV / scaling
-    if cap := getattr(config, "final_logit_softcapping", None):  # Gemma 2 and 3
+    factor, divisor, cap = _shaping(config)
+    if factor:
+        logits_NV = logits_NV * factor
+    if divisor:
+        logits_NV = logits_NV / divisor
+    if cap:
         logits_NV = torch.tanh(logits_NV / cap) * cap
     return logits_NV
 
@@ -205,7 +256,7 @@ def policy_load(
     """The policy behind `ref`: frozen without `lora`, to score or to write; otherwise ready to be trained.
 
     merge      fold a frozen adapter into the weights, which makes writing faster; only where they are float32
-    precision  of frozen weights; when all weights are trained they are float32
+    precision  of frozen weights; when all weights are trained they are float32 and computed in bfloat16
     """
     folder = base_resolve(ref.base_model)
     tokenizer, notes = tokenizer_load(folder)
@@ -214,29 +265,23 @@ def policy_load(
     base = base_load(folder, device, precision="float32" if trains_all else precision, quantised=quantises(lora))
     model, said = adapter_prepare(base, adapter, lora, seed=seed, merge=merge)
     notes += said
-    causal_lm = base if not hasattr(model, "get_base_model") else model.get_base_model()  # type: ignore[operator]
-    end_ids, end_id = ends_of(tokenizer, causal_lm)
+    inner = base if not hasattr(model, "get_base_model") else model.get_base_model()
+    end_ids, end_id = ends_of(tokenizer, inner)
     policy = Policy(
         model=model,
-        causal_lm=causal_lm,
+        inner=inner,
         tokenizer=tokenizer,
         ref=ref,
         device=device,
-        end_ids=end_ids,
-        end_id=end_id,
         has_adapter=hasattr(model, "peft_config"),
         parent_sha256=manifest_sha,
         notes=notes,
+        mixed=trains_all and precision != "float32" and (precision == "bfloat16" or device.type == "cuda"),
+        end_ids=end_ids,
+        end_id=end_id,
     )
     _head_check(policy)
     return policy
-
-
-def dropout_enable(policy: Policy) -> None:
-    """Switch on the adapter's own dropout; the base stays in evaluation mode, so that policy and reference agree."""
-    for name, module in policy.model.named_modules():
-        if "lora_dropout" in name:
-            module.train()
 
 
 def _head_check(policy: Policy) -> None:
@@ -247,8 +292,8 @@ def _head_check(policy: Policy) -> None:
     """
     ids_1T = torch.tensor([policy.tokenizer(PROBE, add_special_tokens=False)["input_ids"][:8]], device=policy.device)
     with torch.no_grad():
-        whole_TV = policy.causal_lm(input_ids=ids_1T).logits[0].float()
-        hidden_TD = policy.causal_lm.base_model(input_ids=ids_1T).last_hidden_state[0]
+        whole_TV = policy.inner(input_ids=ids_1T).logits[0].float()
+        hidden_TD = policy.inner.base_model(input_ids=ids_1T).last_hidden_state[0]
         ours_TV = policy.head(hidden_TD).float()
     if not torch.allclose(whole_TV, ours_TV, rtol=2e-2, atol=2e-2):
         raise ModelUnusable(

@@ -1,7 +1,8 @@
 """Reward model: score answers so that the preferred one scores higher.
 
-    minimise  sum_b w_b [ -p_b log s(m_b) - (1 - p_b) log s(-m_b) ] / sum_b w_b
-    m_b = r(prompt, first) - r(prompt, second),   s the logistic function
+    minimise  sum_b w_b loss(m_b, p_b) / sum_b w_b
+    m_b = r(prompt, first) - r(prompt, second)
+    loss(m, p) = -p log s(m) - (1 - p) log s(-m),   s the logistic function
 
 over comparisons b, where p_b is the share of judgments for `first` and w_b how
 much the row is trusted. r is a linear head on the last hidden state of the
@@ -11,117 +12,273 @@ Where we differ:
 1. Split votes and ties are soft targets p_b, so every judgment counts and none is forced to a winner.
 2. The score is read at the last real token by *length*; looking for the padding token would read one
    place too early wherever padding and end-of-turn are the same token.
-3. The prompt is computed once for both completions.
+3. A prompt is computed once for all its completions.
 4. A comparison counts once per epoch with its weight, however many people judged it.
+5. Each criterion that was asked has a head of its own on the same backbone; rows that were not judged on it
+   have no weight there. With several heads per question each learns from its own draw of the rows
+   (Poisson bootstrap), and their spread says how sure the model is.
+6. Length control: m_b gets + g (length of first - length of second) with a learned g while training, which the
+   reward is then free not to learn; it is no part of the reward.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from training import data, loop, losses, metrics
+from training import loop, losses, metrics
 from training.bases import device_pick
+from training.batches import Plan, Rows, batches_in_order
 from training.checkpoints import StateKeeper, checkpoint_save, request_digest
-from training.contract import MANIFEST, AnyEvent, Estimate, RewardRequest, RunReport, file_sha256
+from training.config import RewardSettings
+from training.contract import MANIFEST, AnyEvent, Estimate, PolicyRef, RewardRequest, RunReport, file_sha256
 from training.errors import NothingToLearn
-from training.models import RewardModel, dropout_enable, pairs_share_prompt, policy_load
+from training.layout import Kind, layout_of_pairs
+from training.models import PACKED_ROW, layout_choose
+from training.reward_model import LENGTH_UNIT, Encoder, RewardModel, backbone_load
+from training.rows import PairRows, preference_rows
+
+EVALUATED_AT_ONCE = 16  # comparisons per pass without gradients, when no micro-batch size is given
 
 
 def train_reward(request: RewardRequest, report: Callable[[AnyEvent], None]) -> RunReport:
     """Train a reward model on a snapshot; a checkpoint folder stands when this returns."""
     journal = loop.Journal(report)
     settings = request.settings
-    snapshot_dir = Path(request.snapshot_dir)
+    snapshot_dir, work_dir = Path(request.snapshot_dir), Path(request.work_dir)
     loop.seed_set(request.seed)
 
-    journal.stage("Reading the snapshot.")
-    records = data.preferences_read(snapshot_dir, earlier_rounds=settings.earlier_rounds)
     journal.stage("Loading the model.")
     device = device_pick(request.device)
-    policy = policy_load(request.policy, device, lora=settings, seed=request.seed)
-    encoded = policy.preferences(records, settings.max_length)
-    for sentence in [*policy.notes, *encoded.notes]:
+    ref = PolicyRef(label="reward", base_model=settings.backbone) if settings.backbone else request.policy
+    backbone = backbone_load(ref, device, settings=settings, seed=request.seed)
+    journal.stage("Reading the snapshot.")
+    rows = preference_rows(
+        snapshot_dir,
+        work_dir / "rows",
+        replace(backbone.speech, is_author=backbone.speech.is_author and not settings.backbone),
+        settings,
+        max_length=settings.max_length,
+        earlier_rounds=settings.earlier_rounds,
+        criteria=True,
+    )
+    for sentence in [*backbone.notes, *rows.notes]:
         journal.note(sentence)
-    train, held = encoded.train, encoded.holdout
-    if not train:
+    train, held = rows.train, rows.holdout
+    if len(train) == 0:
         raise NothingToLearn(f"{snapshot_dir.name} leaves no comparison to train on.")
-    shared = pairs_share_prompt(policy, train)
-    model = RewardModel.fresh(policy, request.seed)
-    everything = [*train, *held]
-    keeper = StateKeeper(Path(request.work_dir), request_digest(request, file_sha256(snapshot_dir / MANIFEST)))
+    model = RewardModel.fresh(backbone, rows.criteria, settings, request.seed)
+    kind: Kind = "separate"
+    if not isinstance(backbone, Encoder):
+        kind, why = layout_choose(backbone, rows.longest(2), settings.layout, rows.longest_sequence, model.scores)
+        if why:
+            journal.note(why)
 
-    def forward(rows: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Rewards of (first, second), targets, weights of rows of `everything`."""
-        pairs = [everything[row] for row in rows]
-        layout = data.layout_of_pairs(pairs, shared_prompt=shared)
-        return (
-            model.rewards(layout).view(-1, 2),
-            torch.tensor([pair.prefer_first for pair in pairs], device=device),
-            torch.tensor([pair.weight for pair in pairs], device=device),
-        )
-
-    def loss_of(rows: Sequence[int], total: float) -> tuple[Tensor, loop.Tally]:
-        reward_B2, prefer_first_B, weight_B = forward(rows)
-        loss = losses.pairwise_loss(reward_B2[:, 0] - reward_B2[:, 1], prefer_first_B, weight_B, total)
-        return loss, metrics.preference_tally(reward_B2.detach(), prefer_first_B)
-
-    @torch.no_grad()
-    def look() -> tuple[dict[str, float], tuple[float, int]]:
-        """Metrics on the held-out rows, and (agreements, decided rows)."""
-        summed, weight, agreed, decided = 0.0, 0.0, 0.0, 0
-        for batch in data.batches_in_order([pair.length for pair in held], settings.micro_batch_size):
-            reward_B2, prefer_first_B, weight_B = forward([len(train) + row for row in batch])
-            margin_B = reward_B2[:, 0] - reward_B2[:, 1]
-            summed += float(losses.pairwise_loss(margin_B, prefer_first_B, weight_B, 1.0))
-            weight += float(weight_B.sum())
-            a, n = metrics.agreement(margin_B, prefer_first_B)
-            agreed, decided = agreed + a, decided + n
-        values = {"eval/loss": summed / weight} if weight else {}
-        return values | ({"eval/accuracy": agreed / decided} if decided else {}), (agreed, decided)
+    objective = BradleyTerry(model, rows, settings, kind, request.seed)
 
     journal.stage(f"Training on {len(train):,} comparisons.")
-    dropout_enable(policy)
-    steps, last = loop.train(
+    keeper = StateKeeper(work_dir, request_digest(request, file_sha256(snapshot_dir / MANIFEST)))
+    trained = loop.train(
         journal=journal,
         settings=settings,
         trained=model.trained,
-        batches=data.batches_planned(
-            [pair.length for pair in train], batch_size=settings.batch_size, epochs=settings.epochs, seed=request.seed
+        batches=Plan(
+            rows=train,
+            lengths=rows.lengths(train),
+            groups=rows.table["group"][train],
+            batch_size=settings.batch_size,
+            epochs=settings.epochs,
+            seed=request.seed,
         ),
-        weight_of=lambda rows: sum(train[row].weight for row in rows),
-        loss_of=loss_of,
-        evaluate=lambda: look()[0],
+        weight_of=objective.totals_of,
+        loss_of=objective.loss_of,
+        evaluate=lambda: objective.look(held).values(),
         keeper=keeper,
         device=device,
+        model=backbone.inner,
+        cost_of=rows.cost_of,
     )
 
     journal.stage("Saving the checkpoint.")
-    agreed, decided = look()[1]
-    share, low, high = metrics.wilson(agreed, decided)
-    if decided == 0:
+    found = objective.look(held)
+    if found.decided[0] == 0:
         journal.note("No held-out comparison is decided, so the accuracy is unknown.")
     finished = RunReport(
         kind="reward",
         seconds=journal.seconds,
-        steps=steps,
-        metrics={**last, "rows/train": float(len(train)), "rows/holdout": float(len(held))},
-        estimates={"accuracy": Estimate(value=share, n=decided, low=low, high=high)},
+        steps=trained.steps,
+        metrics={
+            **trained.metrics,
+            **found.values(),
+            "rows/train": float(len(train)),
+            "rows/holdout": float(len(held)),
+        },
+        estimates=found.estimates(),
+        tables={"reliability": found.reliability()},
         notes=journal.notes,
         versions=loop.versions(),
         device=str(device),
     )
     checkpoint_save(
-        policy,
+        backbone,
         out_dir=Path(request.out_dir),
         kind="reward",
         request=request,
         report=finished,
         snapshot_dir=snapshot_dir,
         reward_head=model.head_tensors(),
+        beside=trained.beside,
+        beside_name=trained.beside_name,
     )
     keeper.state_drop()
     return finished
+
+
+@dataclass
+class BradleyTerry:
+    """The objective over the rows of a snapshot."""
+
+    model: RewardModel
+    rows: PairRows
+    settings: RewardSettings
+    kind: Kind
+    seed: int
+
+    def forward(self, numbers: Sequence[int]) -> Forward:
+        """Rewards and targets of some rows."""
+        layout = layout_of_pairs([self.rows[number] for number in numbers], self.kind, row_length=PACKED_ROW)
+        layout = layout.to(self.model.backbone.device)
+        targets_BC4 = torch.from_numpy(self.rows.table["targets"][list(numbers)]).float().to(layout.ids_RT.device)
+        length_B2 = layout.length_S[layout.pair_B2]
+        return Forward(
+            self.model.rewards(layout)[layout.pair_B2],
+            losses.Targets(targets_BC4[..., 0], targets_BC4[..., 2], targets_BC4[..., 3]),
+            targets_BC4[..., 1],
+            length_B2,
+            layout.padding,
+        )
+
+    def losses(self, done: Forward, *, swayed: bool) -> Tensor:
+        """Loss of each comparison, question and head, shape (B, C, E); `swayed` by length as people may be."""
+        reward_B2CE, heads = done.reward_B2CE, done.reward_B2CE.shape[-1]
+        if swayed:
+            sway_B2C = done.length_B2[:, :, None] / LENGTH_UNIT * self.model.length_weight_C
+            reward_B2CE = reward_B2CE + sway_B2C[..., None]
+        targets = (done.targets.prefer_first_B, done.targets.tie_share_B, done.targets.strength_B)
+        return losses.reward_losses(
+            reward_B2CE.permute(0, 2, 3, 1).reshape(-1, 2),
+            losses.Targets(*(part_BC.flatten().repeat_interleave(heads) for part_BC in targets)),
+            ties=self.settings.ties,
+            tie_width=self.settings.tie_width,
+            strength_margin=self.settings.strength_margin if self.settings.strength == "margin" else 0.0,
+            center=self.settings.center_rewards_coefficient,
+        ).view(-1, len(self.rows.criteria), heads)
+
+    def totals_of(self, numbers: Sequence[int]) -> float:
+        """Weight of a whole optimizer step, over all questions."""
+        return float(self.rows.table["targets"][list(numbers), :, 1].sum())
+
+    def loss_of(self, numbers: Sequence[int], total: float) -> tuple[Tensor, loop.Tally]:
+        """The part of some rows in the loss of an optimizer step, and what to tell about them."""
+        done = self.forward(numbers)
+        draws_BE = torch.from_numpy(_draws(self.seed, numbers, self.settings.ensemble)).to(done.weight_BC.device)
+        loss_BCE = self.losses(done, swayed=True) * done.weight_BC[..., None] * draws_BE[:, None, :]
+        tally = metrics.reward_tally(
+            done.reward_B2CE[:, :, 0].mean(-1).detach(), done.length_B2, done.targets.prefer_first_B[:, 0]
+        )
+        return loss_BCE.mean(-1).sum() / total, {**tally, "pad_fraction": done.padding}
+
+    @torch.no_grad()
+    def look(self, held: Rows) -> Held:
+        """What the held-out rows say."""
+        found = Held(self.rows.criteria)
+        for batch in batches_in_order(self.rows.lengths(held), self.settings.micro_batch_size or EVALUATED_AT_ONCE):
+            done = self.forward(held[batch].tolist())
+            found.add(done, self.losses(done, swayed=False).mean(-1))
+        return found
+
+
+@dataclass(frozen=True)
+class Forward:
+    """What one pass over B comparisons gave, for C questions and E heads each. A weight of 0 means not judged."""
+
+    reward_B2CE: Tensor
+    targets: losses.Targets  # each of shape (B, C)
+    weight_BC: Tensor
+    length_B2: Tensor
+    padding: tuple[float, float]
+
+
+def _draws(seed: int, numbers: Sequence[int], heads: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    """How often each head sees each row: once with a single head, else a Poisson draw that depends on the row alone."""
+    if heads == 1:
+        return np.ones((len(numbers), 1), np.float32)
+    return np.stack([np.random.default_rng([seed, number]).poisson(1.0, heads) for number in numbers]).astype(
+        np.float32
+    )
+
+
+class Held:
+    """What the held-out rows say: agreement per question, calibration, spread of the heads, sway of length."""
+
+    def __init__(self, questions: Sequence[str]) -> None:
+        self.questions = questions
+        self.loss = 0.0
+        self.weight = 0.0
+        self.agreed = [0.0] * len(questions)
+        self.decided = [0] * len(questions)
+        self.margin: list[float] = []
+        self.prefer: list[float] = []
+        self.weights: list[float] = []
+        self.spread: list[float] = []
+        self.longer: list[float] = []
+
+    def add(self, done: Forward, loss_BC: Tensor) -> None:
+        targets, weight_BC = done.targets, done.weight_BC
+        margin_BCE = done.reward_B2CE[:, 0] - done.reward_B2CE[:, 1]
+        self.loss += float((loss_BC * weight_BC).sum())
+        self.weight += float(weight_BC.sum())
+        for question in range(len(self.questions)):
+            judged_B = weight_BC[:, question] > 0
+            a, n = metrics.agreement(
+                margin_BCE[judged_B, question].mean(-1), targets.prefer_first_B[judged_B, question]
+            )
+            self.agreed[question] += a
+            self.decided[question] += n
+        judged_B = weight_BC[:, 0] > 0
+        self.margin += margin_BCE[judged_B, 0].mean(-1).tolist()
+        self.spread += margin_BCE[judged_B, 0].std(-1, correction=0).tolist()
+        self.prefer += targets.prefer_first_B[judged_B, 0].tolist()
+        self.weights += weight_BC[judged_B, 0].tolist()
+        self.longer += (done.length_B2[judged_B, 0] - done.length_B2[judged_B, 1]).float().tolist()
+
+    def values(self) -> dict[str, float]:
+        if not self.weight:
+            return {}
+        values = {"eval/loss": self.loss / self.weight}
+        values |= {"eval/accuracy": self.agreed[0] / self.decided[0]} if self.decided[0] else {}
+        values["calibration/ece"] = metrics.expected_calibration_error(self._bins())
+        values["rewards/spread"] = sum(self.spread) / max(1, len(self.spread))
+        correlation = metrics.correlation(torch.tensor(self.longer), torch.tensor(self.margin))
+        return values | ({} if correlation is None else {"length/corr_reward": correlation})
+
+    def estimates(self) -> dict[str, Estimate]:
+        """Accuracy of the overall question, and `accuracy/<criterion>` of each other one."""
+        found = {}
+        for name, agreed, decided in zip(self.questions, self.agreed, self.decided, strict=True):
+            share, low, high = metrics.wilson(agreed, decided)
+            key = "accuracy" if name == self.questions[0] else f"accuracy/{name}"
+            found[key] = Estimate(value=share, n=decided, low=low, high=high)
+        return found
+
+    def reliability(self) -> list[dict[str, float]]:
+        return [vars(bin) for bin in self._bins()]
+
+    def _bins(self) -> list[metrics.Bin]:
+        probability_R = torch.sigmoid(torch.tensor(self.margin, dtype=torch.float64))
+        return metrics.reliability(probability_R, torch.tensor(self.prefer), torch.tensor(self.weights))

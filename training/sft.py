@@ -6,119 +6,147 @@ over the N tokens that the assistant wrote. Source: the first stage of Ouyang
 et al. (2022), "Training language models to follow instructions".
 
 Where we differ:
-1. Only what the assistant wrote counts (data.tokens_counted), so the language-model
-   head is computed at those places alone.
+1. Only what the assistant wrote counts (tokens.tokens_counted), in every turn of a conversation, so the
+   language-model head is computed at those places alone.
 2. The mean is over the tokens of the whole optimizer step, not a mean of micro-batch means.
-3. Every fiftieth conversation by content, 256 at most, is held out to measure the loss on unseen text.
+3. Packed conversations never see each other, and their positions start anew.
+4. Every fiftieth conversation by content is held out to measure the loss on unseen text.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from training import data, loop, losses
+from training import loop, losses
 from training.bases import device_pick
+from training.batches import Plan, batches_in_order
 from training.checkpoints import StateKeeper, checkpoint_save, request_digest
+from training.config import SftSettings
 from training.contract import AnyEvent, DemonstrationRecord, RunReport, SftRequest, file_sha256
 from training.errors import NothingToLearn
-from training.models import Policy, dropout_enable, policy_load
+from training.layout import layout_of_conversations
+from training.models import Policy, policy_load
+from training.rows import ConversationRows, conversation_rows
 
 HELD_OUT_ONE_IN = 50
-HELD_OUT_AT_MOST = 256
+EVALUATED_AT_ONCE = 16  # conversations per pass without gradients, when no micro-batch size is given
 
 
 def train_sft(request: SftRequest, report: Callable[[AnyEvent], None]) -> RunReport:
     """Fine-tune `request.policy` on `request.demonstrations`; a checkpoint folder stands when this returns."""
     journal = loop.Journal(report)
     settings = request.settings
+    path, work_dir = Path(request.demonstrations), Path(request.work_dir)
     loop.seed_set(request.seed)
 
     journal.stage("Loading the model.")
     device = device_pick(request.device)
-    policy = policy_load(request.policy, device, lora=settings, seed=request.seed)
-    for sentence in policy.notes:
-        journal.note(sentence)
-
+    policy = policy_load(request.policy, device, lora=settings, seed=request.seed, precision=settings.precision)
     journal.stage("Reading the demonstrations.")
-    path = Path(request.demonstrations)
-    train_rows, held_rows = _split(data.demonstrations_read(path))
-    train, held = (_encoded(policy, rows, settings.max_length, journal) for rows in (train_rows, held_rows))
-    if not train:
+    train, held = (
+        conversation_rows(
+            path,
+            work_dir / name,
+            policy.speech,
+            max_length=settings.max_length,
+            is_wanted=lambda row, wanted=is_held: _is_held_out(row) is wanted,  # type: ignore[misc]
+        )
+        for name, is_held in (("train", False), ("held", True))
+    )
+    for sentence in [*policy.notes, *train.notes, *held.notes]:
+        journal.note(sentence)
+    if len(train) == 0:
         raise NothingToLearn(f"{path.name} leaves no conversation to learn from.")
-    lengths = [len(tokens.ids) for tokens in train]
-    counts = [sum(tokens.counted) for tokens in train]
-
-    def loss_of(rows: Sequence[int], total: float) -> tuple[Tensor, loop.Tally]:
-        logprob_S = policy.logprobs(data.layout_padded([train[row] for row in rows]), len(rows))
-        return losses.sft_loss(logprob_S, total), {}
-
-    def evaluate() -> dict[str, float]:
-        return {"eval/loss": _loss_on(policy, held, settings.micro_batch_size)} if held else {}
+    imitation = Imitation(policy, train, settings)
 
     journal.stage(f"Training on {len(train):,} conversations.")
-    dropout_enable(policy)
-    steps, metrics = loop.train(
+    keeper = StateKeeper(work_dir, request_digest(request, file_sha256(path)))
+    trained = loop.train(
         journal=journal,
         settings=settings,
         trained=policy.trained,
-        batches=data.batches_planned(
-            lengths, batch_size=settings.batch_size, epochs=settings.epochs, seed=request.seed
+        batches=Plan(
+            rows=np.arange(len(train)),
+            lengths=train.lengths,
+            groups=None,
+            batch_size=settings.batch_size,
+            epochs=settings.epochs,
+            seed=request.seed,
         ),
-        weight_of=lambda rows: float(sum(counts[row] for row in rows)),
-        loss_of=loss_of,
-        evaluate=evaluate,
-        keeper=(keeper := StateKeeper(Path(request.work_dir), request_digest(request, file_sha256(path)))),
+        weight_of=imitation.totals_of,
+        loss_of=imitation.loss_of,
+        evaluate=lambda: imitation.look(held),
+        keeper=keeper,
         device=device,
+        model=policy.inner,
+        cost_of=lambda number: int(train.table["n"][number]),
     )
 
     journal.stage("Saving the checkpoint.")
     finished = RunReport(
         kind="sft",
         seconds=journal.seconds,
-        steps=steps,
-        metrics={**metrics, "rows/train": float(len(train)), "rows/holdout": float(len(held))},
+        steps=trained.steps,
+        metrics={**trained.metrics, "rows/train": float(len(train)), "rows/holdout": float(len(held))},
         notes=journal.notes,
         versions=loop.versions(),
         device=str(device),
     )
     checkpoint_save(
-        policy, out_dir=Path(request.out_dir), kind="policy", request=request, report=finished, snapshot_dir=None
+        policy,
+        out_dir=Path(request.out_dir),
+        kind="policy",
+        request=request,
+        report=finished,
+        snapshot_dir=None,
+        beside=trained.beside,
+        beside_name=trained.beside_name,
     )
     keeper.state_drop()
     return finished
 
 
-def _split(rows: list[DemonstrationRecord]) -> tuple[list[DemonstrationRecord], list[DemonstrationRecord]]:
-    """Training and held-out rows; which is which depends on a row's content alone."""
-    train: list[DemonstrationRecord] = []
-    held: list[DemonstrationRecord] = []
-    for row in rows:
-        digest = hashlib.sha256(row.model_dump_json().encode()).digest()
-        is_held = int.from_bytes(digest[:8]) % HELD_OUT_ONE_IN == 0 and len(held) < HELD_OUT_AT_MOST
-        (held if is_held else train).append(row)
-    return train, held
+@dataclass
+class Imitation:
+    """The objective over conversations."""
+
+    policy: Policy
+    rows: ConversationRows
+    settings: SftSettings
+
+    def logprob_of(self, rows: ConversationRows, numbers: Sequence[int]) -> tuple[Tensor, tuple[float, float]]:
+        """Summed log-probability of the counted tokens of some rows, and padding."""
+        row_length = self.settings.max_length if self.settings.packing else 0
+        layout = layout_of_conversations([rows[number] for number in numbers], row_length=row_length)
+        return self.policy.token_logprobs(layout.to(self.policy.device)).sum(), layout.padding
+
+    def totals_of(self, numbers: Sequence[int]) -> float:
+        """Counted tokens of a whole optimizer step."""
+        return float(self.rows.counts[list(numbers)].sum())
+
+    def loss_of(self, numbers: Sequence[int], tokens: float) -> tuple[Tensor, loop.Tally]:
+        """The part of some rows in the loss of an optimizer step, and what to tell about them."""
+        logprob, padding = self.logprob_of(self.rows, numbers)
+        return losses.sft_loss(logprob, tokens), {"pad_fraction": padding}
+
+    @torch.no_grad()
+    def look(self, held: ConversationRows) -> dict[str, float]:
+        """Metrics on the held-out rows."""
+        if len(held) == 0:
+            return {}
+        batches = batches_in_order(held.lengths, self.settings.micro_batch_size or EVALUATED_AT_ONCE)
+        summed = sum(float(self.logprob_of(held, batch)[0]) for batch in batches)
+        return {"eval/loss": -summed / float(held.counts.sum())}
 
 
-def _encoded(
-    policy: Policy, rows: list[DemonstrationRecord], max_length: int, journal: loop.Journal
-) -> list[data.Tokens]:
-    kept, left_out = data.demonstrations_encoded(
-        policy.tokenizer, rows, end_ids=policy.end_ids, end_id=policy.end_id, max_length=max_length
-    )
-    for sentence in left_out.sentences("conversation"):
-        journal.note(sentence)
-    return kept
-
-
-@torch.no_grad()
-def _loss_on(policy: Policy, rows: Sequence[data.Tokens], batch_size: int) -> float:
-    batches = data.batches_in_order([len(tokens.ids) for tokens in rows], batch_size)
-    summed = sum(
-        float(policy.logprobs(data.layout_padded([rows[row] for row in batch]), len(batch)).sum()) for batch in batches
-    )
-    return -summed / sum(sum(tokens.counted) for tokens in rows)
+def _is_held_out(row: DemonstrationRecord) -> bool:
+    """Depends on the row's content alone, so that no row ever changes sides."""
+    digest = hashlib.sha256(row.model_dump_json().encode()).digest()
+    return int.from_bytes(digest[:8]) % HELD_OUT_ONE_IN == 0

@@ -44,7 +44,7 @@ def turn(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     )
     snapshot = snapshot_save(folder / "snapshot", rows)
-    listener.run(dpo_request(folder, folder / "sft", snapshot, epochs=4, learning_rate=1e-2))
+    listener.run(dpo_request(folder, folder / "sft", snapshot, epochs=4, learning_rate=3e-3))
     listener.run(reward_request(folder, folder / "sft", snapshot, epochs=4, learning_rate=1e-2))
     return folder
 
