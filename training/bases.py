@@ -153,7 +153,11 @@ def _tokenizer_checked(folder: str, tokenizer: PreTrainedTokenizerBase) -> PreTr
     file = Path(folder) / "tokenizer.json"
     if not file.is_file():
         return tokenizer
-    written = Tokenizer.from_file(str(file)).encode(PROBE, add_special_tokens=False).ids
+    described = Tokenizer.from_file(str(file))
+    # Encoders of sentences often keep a fixed length in the file; nobody who reads whole texts wants that part.
+    described.no_truncation()
+    described.no_padding()
+    written = described.encode(PROBE, add_special_tokens=False).ids
     if tokenizer(PROBE, add_special_tokens=False)["input_ids"] == written:
         return tokenizer
     plain: PreTrainedTokenizerBase = PreTrainedTokenizerFast.from_pretrained(folder)

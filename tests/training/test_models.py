@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, MistralConfig
 
 from tests.training.tiny import CHAT_TEMPLATE, model_save, planted, reward_request
-from training.bases import base_load, device_pick
+from training.bases import base_load, device_pick, tokenizer_load
 from training.checkpoints import checkpoint_save
 from training.config import LoraSettings, RewardSettings
 from training.contract import PolicyRef, RunReport
@@ -171,6 +172,20 @@ def test_a_model_without_a_chat_template_gets_the_plain_one_and_says_so(tmp_path
 
     assert "no chat template" in policy.notes[0]
     assert policy.tokenizer.chat_template != CHAT_TEMPLATE
+
+
+def test_a_fixed_length_in_the_tokenizer_s_file_is_no_reason_to_refuse_it(tmp_path: Path) -> None:
+    """Sentence encoders are published with it; texts are read whole all the same."""
+    folder = model_save(tmp_path / "fixed")
+    file = folder / "tokenizer.json"
+    described = Tokenizer.from_file(str(file))
+    described.enable_truncation(8)
+    described.enable_padding(length=8)
+    described.save(str(file))
+
+    tokenizer, _ = tokenizer_load(str(folder))
+
+    assert len(tokenizer("x" * 23, add_special_tokens=False)["input_ids"]) == 23
 
 
 # --- reward models -----------------------------------------------------------
