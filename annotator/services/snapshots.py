@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from itertools import groupby
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from annotator import store
@@ -25,13 +24,12 @@ from training.contract import (
     TrlPreference,
     folder_whole_or_absent,
     manifest_write,
+    rows_read,
     rows_write,
 )
 
 TRL_PREFERENCES = "preferences.jsonl"
-
-# comparison id, outcome, value, guideline version
-Row = tuple[int, str, float | None, int | None]
+PAGE = 200  # comparisons in memory at once
 
 
 @transaction.atomic
@@ -40,6 +38,8 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
 
     `comparisons.jsonl` is what the engine reads; `preferences.jsonl` holds the
     decided rows as prompt / chosen / rejected, which TRL loads as they are.
+    Rows of one prompt stand side by side, of whatever round they are: the engine
+    then computes their prompt once.
     """
     if (known := Snapshot.objects.filter(round=round).first()) is not None:
         return known
@@ -51,9 +51,9 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
     counts: Counter[str] = Counter()
     guidelines: set[int] = set()
     with folder_whole_or_absent(folder) as partial:
-        records = list(_records(round, counts, guidelines))
-        rows_write(partial / COMPARISONS, records)
-        decided = (record for record in records if record.prefer_first != 0.5)
+        rows_write(partial / COMPARISONS, _records(round, counts, guidelines))
+        written = rows_read(partial / COMPARISONS, PreferenceRecord)  # read back rather than held
+        decided = (record for record in written if record.prefer_first != 0.5)
         rows_write(partial / TRL_PREFERENCES, map(_trl_preference, decided))
         sha256 = manifest_write(
             partial,
@@ -72,21 +72,22 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
 
 
 def _records(round: Round, counts: Counter[str], guidelines: set[int]) -> Iterator[PreferenceRecord]:
-    """One row per judged comparison; fills `counts` and `guidelines` on the way."""
-    rounds = round.project.rounds.filter(number__lte=round.number).exclude(state=RoundState.ABANDONED)
-    judgments = (
-        Judgment.objects.current()
-        .filter(assignment__comparison__round__in=rounds)
-        .order_by("assignment__comparison_id", "id")
-        .values_list("assignment__comparison_id", "outcome", "value", "guideline__version")
-    )
-    for chunk in _chunks(groupby(judgments.iterator(chunk_size=2000), key=lambda row: row[0])):
-        comparisons = Comparison.objects.select_related("prompt", "first", "second", "round").in_bulk(list(chunk))
-        for comparison_id, rows in chunk.items():
-            comparison = comparisons[comparison_id]
-            counts["judgments"] += len(rows)
-            guidelines.update(version for *_, version in rows if version is not None)
-            target = target_of([Verdict(Outcome(outcome), value) for _, outcome, value, _ in rows])
+    """One row per judged comparison, by prompt; fills `counts` and `guidelines` on the way."""
+    for comparisons in _pages(round):
+        judgments = (
+            Judgment.objects.current()
+            .filter(assignment__comparison__in=comparisons)
+            .order_by("id")
+            .values_list("assignment__comparison_id", "outcome", "value", "guideline__version")
+        )
+        verdicts: dict[int, list[Verdict]] = defaultdict(list)
+        for comparison_id, outcome, value, version in judgments:
+            verdicts[comparison_id].append(Verdict(Outcome(outcome), value))
+            if version is not None:
+                guidelines.add(version)
+        for comparison in comparisons:
+            counts["judgments"] += len(verdicts[comparison.pk])
+            target = target_of(verdicts[comparison.pk])
             if target is None:
                 counts["comparisons_nobody_could_judge"] += 1
                 continue
@@ -94,7 +95,7 @@ def _records(round: Round, counts: Counter[str], guidelines: set[int]) -> Iterat
             counts[comparison.prompt.split] += 1
             counts["ties"] += target.prefer_first == 0.5
             yield PreferenceRecord(
-                comparison_id=str(comparison_id),
+                comparison_id=str(comparison.pk),
                 prompt_id=str(comparison.prompt_id),
                 prompt=[Message(**turn) for turn in comparison.prompt.messages],
                 first=_completion(comparison.first),
@@ -108,15 +109,22 @@ def _records(round: Round, counts: Counter[str], guidelines: set[int]) -> Iterat
             )
 
 
-def _chunks(groups: Iterator[tuple[int, Iterator[Row]]], size: int = 500) -> Iterator[dict[int, list[Row]]]:
-    chunk: dict[int, list[Row]] = {}
-    for comparison_id, rows in groups:
-        chunk[comparison_id] = list(rows)
-        if len(chunk) == size:
-            yield chunk
-            chunk = {}
-    if chunk:
-        yield chunk
+def _pages(round: Round) -> Iterator[list[Comparison]]:
+    """The judged comparisons of this round and those before it, by prompt, a page at a time.
+
+    Each page starts behind the last row of the one before: a pooled connection has no cursor to stream from.
+    """
+    judged = (
+        Comparison.objects.filter(round__project=round.project_id, round__number__lte=round.number, answered__gt=0)
+        .exclude(round__state=RoundState.ABANDONED)
+        .select_related("prompt", "first", "second", "round")
+        .order_by("prompt_id", "id")
+    )
+    behind = Q()
+    while page := list(judged.filter(behind)[:PAGE]):
+        yield page
+        last = page[-1]
+        behind = Q(prompt__gte=last.prompt_id) & (Q(prompt__gt=last.prompt_id) | Q(id__gt=last.pk))
 
 
 def _completion(response: Response) -> Completion:
