@@ -18,3 +18,8 @@ def run_folder(run_id: int) -> str:
 
 def snapshot_folder(slug: str, version: int) -> str:
     return f"snapshots/{slug}/v{version}"
+
+
+def logprobs_folder() -> str:
+    """Log-probabilities of references, by content: runs of all rounds and projects share them."""
+    return "cache/logprobs"

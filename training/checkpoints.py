@@ -131,8 +131,8 @@ def _weights_of(backbone: Backbone, tensors: dict[str, Tensor] | None) -> Iterat
 
 
 def request_digest(request: Request, *parts: str) -> str:
-    """What must be the same for a saved state to be continued: the request, except for where it writes."""
-    asked = request.model_dump(mode="json", exclude={"out_dir", "work_dir"})
+    """What must be the same for a saved state to be continued: the request, except for where it writes and keeps."""
+    asked = request.model_dump(mode="json", exclude={"out_dir", "work_dir", "cache_dir"})
     return hashlib.sha256(json.dumps([asked, *parts], sort_keys=True).encode()).hexdigest()
 
 

@@ -219,7 +219,12 @@ def _request(run: Run) -> AnyRequest:
     """The engine's request for a run. Built from rows that do not change, so a resumed run asks the same."""
     folder = store.store_path(store.run_folder(run.pk))
     folder.mkdir(parents=True, exist_ok=True)
-    place = {"out_dir": str(folder / "out"), "work_dir": str(folder / "work"), "seed": run.seed}
+    place = {
+        "out_dir": str(folder / "out"),
+        "work_dir": str(folder / "work"),
+        "cache_dir": str(store.store_path(store.logprobs_folder())),
+        "seed": run.seed,
+    }
     match RunKind(run.kind):
         case RunKind.REWARD:
             return RewardRequest(

@@ -277,6 +277,17 @@ def test_the_request_of_a_run_names_folders_below_the_store(queued: Run, store: 
     assert Path(engine.requests[0].out_dir).is_relative_to(store)
 
 
+def test_runs_of_every_round_share_what_the_parent_thinks_of_an_answer(
+    project: Project, judged: Round, store: Path
+) -> None:
+    engine = FakeEngine()
+    launch(judged)
+
+    work(project, engine)
+
+    assert {request.cache_dir for request in engine.requests} == {str(store / "cache" / "logprobs")}
+
+
 def test_a_round_draws_training_and_held_out_prompts_in_their_natural_shares(project: Project) -> None:
     prompts_add(
         project=project, conversations=[[{"role": "user", "content": f"Further question {n}?"}] for n in range(500)]

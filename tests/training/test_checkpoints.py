@@ -19,7 +19,7 @@ from tests.training.tiny import (
     snapshot_save,
     wait_for_step,
 )
-from training.checkpoints import STATE
+from training.checkpoints import STATE, request_digest
 from training.contract import checkpoint_verify
 from training.errors import CheckpointIncomplete
 
@@ -143,6 +143,14 @@ def test_a_damaged_parent_is_refused(base: Path, snapshot: Path, tmp_path: Path,
 
     with pytest.raises(CheckpointIncomplete, match=r"adapter_model.safetensors differ from the manifest"):
         listener.run(dpo_request(tmp_path, base, snapshot, "child", adapter=tmp_path / "parent"))
+
+
+def test_a_state_is_continued_wherever_the_run_writes_and_keeps(base: Path, tmp_path: Path) -> None:
+    asked = dpo_request(tmp_path, base, tmp_path / "snapshot")
+    elsewhere = {"out_dir": "/elsewhere/out", "work_dir": "/elsewhere/work", "cache_dir": "/elsewhere/cache"}
+
+    assert request_digest(asked.model_copy(update=elsewhere)) == request_digest(asked)
+    assert request_digest(asked.model_copy(update={"seed": 1})) != request_digest(asked)
 
 
 @pytest.mark.slow
