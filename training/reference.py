@@ -113,9 +113,11 @@ def reference_of(
                 stale += 1
                 fresh_B2 = _computed(pairs, score, batch_size)
                 wanted = np.arange(len(pairs))
-            kept_B2[wanted] = fresh_B2
+                kept_B2[:] = np.nan
+            # What held stays as it is kept, to the last bit: a second start of a run must see the same reference.
+            kept_B2[wanted] = np.where(np.isnan(kept_B2[wanted]), fresh_B2, kept_B2[wanted])
             computed += len(wanted)
-            store.put([keys[2 * at + side] for at in wanted for side in (0, 1)], fresh_B2.flatten().tolist())
+            store.put([keys[2 * at + side] for at in wanted for side in (0, 1)], kept_B2[wanted].flatten().tolist())
         logprob_R2[start : start + len(pairs)] = kept_B2
     logprob_R2.flush()
     known = len(rows) - computed
