@@ -128,20 +128,22 @@ NAIVE: dict[str, Any] = {"precision": "bf16", "gradient_checkpointing": False, "
 class Step(Strict):
     """One optimizer step, nothing rounded.
 
-    loss       mean over the rows of the step
-    grad_norm  of all trained parameters before clipping
-    metrics    under TRL's names: logps/chosen, logps/rejected, rewards/chosen, rewards/rejected, … ;
-               means over the rows, or over the forward passes where there are several
-    seconds    from the end of the step before, batches and bookkeeping included
-    positions  places of the padded batch, both completions counted: what the backbone computes in one pass
-    tokens     those that are not padding
-    rows       pairs or demonstrations
+    loss         mean over the rows of the step
+    grad_norm    of all trained parameters before clipping
+    metrics      under TRL's names: logps/chosen, logps/rejected, rewards/chosen, rewards/rejected, … ;
+                 means over the rows, or over the forward passes where there are several
+    seconds      from the end of the step before, batches and bookkeeping included
+    cpu_seconds  the same in processor time, threads added up; with threads=1, what a busy machine hardly blurs
+    positions    places of the padded batch, both completions counted: what the backbone computes in one pass
+    tokens       those that are not padding
+    rows         pairs or demonstrations
     """
 
     loss: float
     grad_norm: float
     metrics: dict[str, float]
     seconds: float
+    cpu_seconds: float
     positions: int
     tokens: int
     rows: int

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class Recorder:
         self.precompute_seconds: float | None = None
         self._rss_imported = _rss_mib("VmRSS")
         self._rss_loaded: float | None = None
-        self._ended: list[float] = []
+        self._ended: list[tuple[float, float]] = []
         self._batches: list[dict[str, int]] = []
         self._steps: list[dict[str, int]] = []
 
@@ -59,7 +60,7 @@ class Recorder:
         """The block asks the reference, before the first step."""
         began = self._now()
         yield
-        self.precompute_seconds = self._now() - began
+        self.precompute_seconds = self._now()[0] - began[0]
 
     def step(self) -> None:
         """The optimizer has stepped."""
@@ -69,16 +70,19 @@ class Recorder:
 
     def result(self, peer: str, logs: list[dict[str, float]], model: nn.Module) -> Result:
         """`logs` has one entry per step: loss, grad_norm and whatever else the peer measures."""
-        seconds = [after - before for before, after in zip(self._ended, self._ended[1:], strict=False)]
+        durations = [
+            (wall - wall_before, cpu - cpu_before) for (wall_before, cpu_before), (wall, cpu) in pairwise(self._ended)
+        ]
         steps = [
             Step(
                 loss=log["loss"],
                 grad_norm=log["grad_norm"],
                 metrics={name: value for name, value in log.items() if name not in {"loss", "grad_norm"}},
-                seconds=duration,
+                seconds=seconds,
+                cpu_seconds=cpu_seconds,
                 **counts,
             )
-            for log, duration, counts in zip(logs, seconds, self._steps, strict=True)
+            for log, (seconds, cpu_seconds), counts in zip(logs, durations, self._steps, strict=True)
         ]
         is_cuda = self.job.device == "cuda"
         return Result(
@@ -97,10 +101,10 @@ class Recorder:
             ),
         )
 
-    def _now(self) -> float:
+    def _now(self) -> tuple[float, float]:
         if self.job.device == "cuda":
             torch.cuda.synchronize()
-        return time.perf_counter()
+        return time.perf_counter(), time.process_time()
 
 
 def _versions(peer: str) -> dict[str, str]:

@@ -19,7 +19,6 @@ from __future__ import annotations
 import importlib
 import sys
 import tempfile
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -59,10 +58,8 @@ def _dpo(trl: Any, job: Job, recorder: Recorder, scratch: Path) -> Any:
 
     def precompute_timed(self: Any, *rest: Any) -> Any:
         recorder.loaded()
-        started = time.perf_counter()
-        dataset = trl.DPOTrainer._precompute_ref_logps(self, *rest)
-        recorder.precompute_seconds = time.perf_counter() - started
-        return dataset
+        with recorder.precompute():
+            return trl.DPOTrainer._precompute_ref_logps(self, *rest)
 
     hooks = {"_prepare_dataset": prepare_nothing, "_precompute_ref_logps": precompute_timed}
     settings = trl.DPOConfig(**_common(job, scratch), **job.dpo.model_dump(), max_length=None)
