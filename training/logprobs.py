@@ -130,7 +130,9 @@ class _Pass:
     """Arrays that one pass over the chunks fills in."""
 
     logprob_N: Tensor
-    lse_N: Tensor  # log of the sum of e^logit
+    top_N1: Tensor  # largest logit
+    sum_N: Tensor  # of e^(logit - top) over the vocabulary
+    exp_CV: Tensor  # e^(logit - top) of the last chunk
     gradient_ND: Tensor | None  # of each log-probability by its own hidden state
     collision_N: Tensor | None
     entropy_N: Tensor | None
@@ -154,23 +156,24 @@ def _linear_pass(
     n, weight_VD = len(target_N), weight_VD.to(hidden_ND.dtype)
     found = _Pass(
         hidden_ND.new_empty(n, dtype=torch.float32),
+        hidden_ND.new_empty(n, 1),
         hidden_ND.new_empty(n, dtype=torch.float32),
+        hidden_ND.new_empty(min(chunk, n), len(weight_VD)),  # used again: fresh pages cost more than exp
         torch.empty_like(hidden_ND) if gradient else None,
         hidden_ND.new_empty(n, dtype=torch.float32) if details else None,
         hidden_ND.new_empty(n, dtype=torch.float32) if details else None,
         hidden_ND.new_empty(n, dtype=torch.bool) if details else None,
     )
-    room_CV = hidden_ND.new_empty(min(chunk, n), len(weight_VD))  # used again: fresh pages cost more than exp
     for at in range(0, n, chunk):
         here = slice(at, at + chunk)
         hidden_CD, target_C = hidden_ND[here], target_N[here]
-        logit_CV = torch.mm(hidden_CD, weight_VD.T, out=room_CV[: len(target_C)])
-        top_C1, own_C1 = logit_CV.amax(1, keepdim=True), logit_CV.gather(1, target_C[:, None])
+        logit_CV = torch.mm(hidden_CD, weight_VD.T, out=found.exp_CV[: len(target_C)])
+        top_C1 = torch.amax(logit_CV, 1, keepdim=True, out=found.top_N1[here])
+        own_C = logit_CV.gather(1, target_C[:, None])[:, 0].float()
         exp_CV = logit_CV.sub_(top_C1).exp_()
-        sum_C = exp_CV.sum(1, dtype=torch.float32)
-        log_sum_C, top_C, own_C = sum_C.log(), top_C1[:, 0].float(), own_C1[:, 0].float()
+        sum_C = torch.sum(exp_CV, 1, dtype=torch.float32, out=found.sum_N[here])
+        top_C, log_sum_C = top_C1[:, 0].float(), sum_C.log()
         found.logprob_N[here] = own_C - top_C - log_sum_C  # in this order it is never above 0
-        found.lse_N[here] = top_C + log_sum_C
         if gradient or details:
             expected_CD = (exp_CV @ weight_VD).div_(sum_C[:, None])
         if found.gradient_ND is not None:
@@ -179,7 +182,7 @@ def _linear_pass(
             norm_C = torch.linalg.vector_norm(exp_CV, dim=1, dtype=torch.float32)
             found.collision_N[here] = 2 * (norm_C.log() - log_sum_C)
             mean_logit_C = (hidden_CD.float() * expected_CD.float()).sum(1)
-            found.entropy_N[here] = (found.lse_N[here] - mean_logit_C).clamp(min=0)
+            found.entropy_N[here] = (top_C + log_sum_C - mean_logit_C).clamp(min=0)
             found.is_top1_N[here] = own_C == top_C
     return found
 
@@ -188,7 +191,7 @@ class _LinearHead(torch.autograd.Function):
     """Token scores of a plain linear head. The backward pass scales the rows of the gradient found in the forward pass.
 
     A trained head also needs dW = sum_n u_n (onehot_n - p_n) h_n, whose u is known only then: logits are computed
-    once more, chunk by chunk, rather than kept.
+    once more, chunk by chunk, rather than kept, unless there is a single chunk.
     """
 
     @staticmethod
@@ -197,37 +200,50 @@ class _LinearHead(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         hidden_is_trained, weight_is_trained = ctx.needs_input_grad[:2]
         found = _linear_pass(hidden_ND, target_N, weight_VD, chunk, gradient=hidden_is_trained, details=details)
-        kept = (hidden_ND, weight_VD, target_N, found.lse_N) if weight_is_trained else ()
+        kept: tuple[Tensor | None, ...] = ()
+        if weight_is_trained:
+            exp_NV = found.exp_CV if len(target_N) <= chunk else None
+            kept = (hidden_ND, weight_VD, target_N, found.top_N1, found.sum_N, exp_NV)
         ctx.save_for_backward(found.gradient_ND, *kept)
         ctx.chunk = chunk
         ctx.mark_non_differentiable(*found.columns()[1:])
         return found.columns()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, upstream_N: Tensor, *_: Any) -> tuple[Tensor | None, Tensor | None, None, None, None]:
         gradient_ND, *kept = ctx.saved_tensors
         hidden_gradient = None if gradient_ND is None else gradient_ND * upstream_N[:, None].to(gradient_ND.dtype)
-        weight_gradient = _weight_gradient(*kept, upstream_N, ctx.chunk) if kept else None
+        weight_gradient = _weight_gradient(*kept, upstream_N=upstream_N, chunk=ctx.chunk) if kept else None
         return hidden_gradient, weight_gradient, None, None, None
 
 
 def _weight_gradient(
-    hidden_ND: Tensor, weight_VD: Tensor, target_N: Tensor, lse_N: Tensor, upstream_N: Tensor, chunk: int
+    hidden_ND: Tensor,
+    weight_VD: Tensor,
+    target_N: Tensor,
+    top_N1: Tensor,
+    sum_N: Tensor,
+    exp_NV: Tensor | None,
+    *,
+    upstream_N: Tensor,
+    chunk: int,
 ) -> Tensor:
-    """sum_n u_n (onehot_n - p_n) h_n, summed in float32."""
+    """sum_n u_n (onehot_n - p_n) h_n, summed in float32. u and the sum of p scale (C, D) rather than (C, V)."""
     gradient_VD = torch.zeros_like(weight_VD, dtype=torch.float32)
     cast_VD = weight_VD.to(hidden_ND.dtype)
-    room_CV = hidden_ND.new_empty(min(chunk, len(target_N)), len(weight_VD))
+    room_CV = hidden_ND.new_empty(min(chunk, len(target_N)), len(weight_VD)) if exp_NV is None else exp_NV
     for at in range(0, len(target_N), chunk):
         here = slice(at, at + chunk)
-        scaled_CD = hidden_ND[here] * upstream_N[here, None].to(hidden_ND.dtype)  # cheaper than scaling (C, V)
-        logit_CV = torch.mm(hidden_ND[here], cast_VD.T, out=room_CV[: len(scaled_CD)])
-        p_CV = logit_CV.sub_(lse_N[here, None]).exp_()
-        if p_CV.dtype == torch.float32:
-            gradient_VD.addmm_(p_CV.T, scaled_CD, alpha=-1)
+        hidden_CD, exp_CV = hidden_ND[here], room_CV[: len(target_N[here])]
+        if exp_NV is None:
+            torch.mm(hidden_CD, cast_VD.T, out=exp_CV).sub_(top_N1[here]).exp_()
+        scaled_CD = upstream_N[here, None] * hidden_CD
+        shared_CD = (scaled_CD / sum_N[here, None]).to(hidden_CD.dtype)
+        if gradient_VD.dtype == hidden_CD.dtype:
+            gradient_VD.addmm_(exp_CV.T, shared_CD, alpha=-1)
         else:
-            gradient_VD -= p_CV.T @ scaled_CD
+            gradient_VD -= exp_CV.T @ shared_CD
         gradient_VD.index_add_(0, target_N[here], scaled_CD.float())
     return gradient_VD.to(weight_VD.dtype)
 

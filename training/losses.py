@@ -16,8 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.logprobs import token_logprobs as token_logprobs
-
 EXP_LIMIT = 40.0  # the square of e^40 is still a float32
 
 
@@ -77,8 +75,17 @@ class Pair:
 
     def swapped(self, rows_B: Tensor) -> Pair:
         """The same, had people chosen the other answer by the same margin in these rows."""
-        both = (self.policy_B2, self.reference_B2, self.score_B2, self.length_B2)
-        return Pair(*(torch.where(rows_B[:, None], x_B2.flip(1), x_B2) for x_B2 in both), self.margin_B)
+
+        def turned(value_B2: Tensor) -> Tensor:
+            return torch.where(rows_B[:, None], value_B2.flip(1), value_B2)
+
+        return Pair(
+            turned(self.policy_B2),
+            turned(self.reference_B2),
+            turned(self.score_B2),
+            turned(self.length_B2),
+            self.margin_B,
+        )
 
 
 def preference_losses(
@@ -333,7 +340,8 @@ def davidson(lead_B: Tensor, targets: Targets, tie_width: float) -> Tensor:
     Source: Davidson (1970); in DPO, Chen et al. (2024), arXiv 2409.17431 (DPO-D).
     """
     logit_B3 = torch.stack([lead_B / 2, -lead_B / 2, torch.full_like(lead_B, math.log(tie_width))], dim=1)
-    return _three_outcomes(*logit_B3.log_softmax(1).unbind(1), targets)
+    first_B, second_B, tie_B = logit_B3.log_softmax(1).unbind(1)
+    return _three_outcomes(first_B, second_B, tie_B, targets)
 
 
 def _three_outcomes(first_B: Tensor, second_B: Tensor, tie_B: Tensor, targets: Targets) -> Tensor:
@@ -440,49 +448,3 @@ def sft_loss(logprob_S: Tensor, tokens: float) -> Tensor:
     tokens     counted tokens of the whole optimizer step, so that micro-batches add up to the mean over all
     """
     return -logprob_S.sum() / tokens
-
-
-def pairwise_loss(
-    margin_B: Tensor, prefer_first_B: Tensor, weight_B: Tensor, total_weight: float | None = None
-) -> Tensor:
-    """Cross-entropy between people's preference and the model's, in nats.
-
-    margin_B        score(first) - score(second), any real number
-    prefer_first_B  share of the judgments for first, in [0, 1]; a tie counts one half
-    weight_B        trust in each comparison, > 0
-    total_weight    weight of the whole optimizer step when this is only a part of it; default sum(weight_B)
-    Returns sum_b w_b [-p_b log s(m_b) - (1 - p_b) log s(-m_b)] / total, where s is the logistic function;
-    written as softplus(m) - p m, which is the same and stays finite.
-    Raises ValueError when the shapes differ.
-    Source: Bradley and Terry (1952), with soft targets so that split votes keep their information.
-    """
-    if not (margin_B.shape == prefer_first_B.shape == weight_B.shape):
-        raise ValueError(f"shapes differ: {margin_B.shape}, {prefer_first_B.shape}, {weight_B.shape}")
-    loss_B = F.softplus(margin_B) - prefer_first_B * margin_B
-    return (weight_B * loss_B).sum() / (weight_B.sum() if total_weight is None else total_weight)
-
-
-def implicit_rewards(policy_B: Tensor, reference_B: Tensor, beta: float) -> Tensor:
-    """beta (log pi(y|x) - log pi_ref(y|x)) of each completion; 0 where the policy is its reference.
-
-    policy_B, reference_B  summed log-probabilities of the same completions, in nats
-    Source: Rafailov et al. (2023), equation 5 without its prompt-only term, which cancels in every difference.
-    """
-    return beta * (policy_B - reference_B)
-
-
-def dpo_loss(
-    policy_B2: Tensor,
-    reference_B2: Tensor,
-    prefer_first_B: Tensor,
-    weight_B: Tensor,
-    beta: float,
-    total_weight: float | None = None,
-) -> Tensor:
-    """Pairwise loss on the difference of the implicit rewards; ln 2 where the policy is its reference.
-
-    policy_B2, reference_B2  summed log-probabilities of (first, second), in nats
-    Source: Rafailov et al. (2023), equation 7; with prefer_first = 1 - e it is their cDPO with label noise e.
-    """
-    reward_B2 = implicit_rewards(policy_B2, reference_B2, beta)
-    return pairwise_loss(reward_B2[:, 0] - reward_B2[:, 1], prefer_first_B, weight_B, total_weight)

@@ -126,11 +126,6 @@ def dpo_tally(
     return tally
 
 
-def logps_tally(logps_B2: Tensor, prefer_first_B: Tensor) -> Tally:
-    """logps/chosen and logps/rejected: summed over tokens, in nats."""
-    return _sides_tally("logps", logps_B2, prefer_first_B)
-
-
 def _sides_tally(name: str, value_B2: Tensor, prefer_first_B: Tensor) -> Tally:
     chosen_D, rejected_D = _chosen_rejected(value_B2, prefer_first_B)
     n = float(len(chosen_D))

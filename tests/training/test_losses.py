@@ -241,7 +241,7 @@ def test_a_tie_pulls_both_sides_alike(loss: str, ties: str) -> None:
         policy_B2 = doubles(policy).requires_grad_()
         losses.preference_losses(
             policy_B2, doubles((-5, -5)), doubles(length), targets(doubles(0.5), tie=1.0), objective
-        ).sum().backward()
+        ).sum().backward()  # type: ignore[no-untyped-call]
         assert policy_B2.grad is not None
         return policy_B2.grad[0].tolist()
 

@@ -163,7 +163,7 @@ def test_without_rows_there_is_nothing_to_be_wrong_about() -> None:
 def test_every_row_with_weight_lies_in_one_bin(rows: list[tuple[float, float, float]], count: int) -> None:
     columns = doubles(*(value for row in rows for value in row)).reshape(-1, 3)
 
-    bins = metrics.reliability(*columns.unbind(1), bins=count)
+    bins = metrics.reliability(columns[:, 0], columns[:, 1], columns[:, 2], count)
 
     assert sum(bin.weight for bin in bins) == pytest.approx(sum(weight for *_, weight in rows))
     assert all(bin.low - 1e-9 <= bin.predicted <= bin.high + 1e-9 for bin in bins)
