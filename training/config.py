@@ -24,9 +24,8 @@ class LoraSettings(Settings):
     adapter: Literal["lora", "dora", "rslora", "qlora"] = Field(
         "lora",
         title="Adapter",
-        description="lora: the usual low-rank update. dora also learns the length of each weight column; slower. "
-        "rslora divides by the square root of the rank, for high ranks. qlora keeps the base in 4 bits; "
-        "GPUs only.",
+        description="lora: a small trainable part beside the frozen model. dora: often better, slower. rslora: for "
+        "high ranks. qlora: the frozen model in 4 bits, which saves memory; GPUs only.",
     )
 
     lora_rank: int = Field(
@@ -34,28 +33,27 @@ class LoraSettings(Settings):
         ge=0,
         le=512,
         title="LoRA rank",
-        description="Width of the adapter. Larger holds more change and takes more memory; 0 trains all weights.",
+        description="Size of the adapter. A larger one can learn more and takes more memory; 0 trains the whole model.",
     )
     lora_alpha: float = Field(
         32.0,
         gt=0,
         le=1024,
         title="LoRA alpha",
-        description="The adapter's output is scaled by alpha / rank. Twice the rank is customary.",
+        description="How strongly the adapter acts. Twice the rank is customary.",
     )
     lora_dropout: float = Field(
         0.0,
         ge=0,
         lt=1,
         title="LoRA dropout",
-        description="Share of adapter inputs dropped while training. 0 is fastest.",
+        description="Share of the adapter's inputs that a step leaves out, against learning by heart. 0 is fastest.",
     )
     lora_targets: str = Field(
         "all-linear",
         max_length=500,
         title="LoRA targets",
-        description="Layers that get an adapter: all-linear (all but the head), or names with commas between them, "
-        "such as q_proj,v_proj.",
+        description="Layers that get an adapter: all-linear, or names with commas between them, such as q_proj,v_proj.",
     )
 
 
@@ -67,100 +65,93 @@ class OptimSettings(LoraSettings):
         gt=0,
         le=100,
         title="Epochs",
-        description="How often every training row is seen. More than a few overfits small rounds.",
+        description="How often every row is seen. Many passes over few rows learn them by heart.",
     )
     max_steps: int | None = Field(
         None,
         ge=1,
         title="Step limit",
-        description="Stop after this many optimizer steps even if the epochs are not over. Empty means no limit.",
+        description="Stop after this many steps even if the epochs are not over. Empty: no limit.",
     )
     learning_rate: float = Field(
         1e-3,
         gt=0,
         le=1,
         title="Learning rate",
-        description="Step size of AdamW at its peak. Small models with LoRA like 1e-3, 7B models nearer 1e-5.",
+        description="How far a step moves the weights. Around 1e-5 for 7B models, 1e-3 for small ones with an adapter.",
     )
     schedule: Literal["cosine", "linear", "constant"] = Field(
         "cosine",
         title="Schedule",
-        description="How the learning rate falls after the warm-up: along half a cosine or a line to zero, or not at "
-        "all.",
+        description="Path of the learning rate after the warm-up: half a cosine or a line to zero, or no change.",
     )
     warmup_share: float = Field(
         0.1,
         ge=0,
         lt=1,
         title="Warm-up share",
-        description="Share of the steps over which the learning rate rises from zero before it falls again.",
+        description="Share of the steps over which the learning rate rises from zero.",
     )
     weight_decay: float = Field(
         0.0,
         ge=0,
         le=1,
         title="Weight decay",
-        description="Pull of the trained weights towards zero, per AdamW.",
+        description="Pull of the trained weights towards zero. An adapter rarely needs it.",
     )
     adam_beta2: float = Field(
         0.99,
         gt=0,
         lt=1,
         title="Adam beta 2",
-        description="Memory of AdamW for squared gradients. 0.999 is customary; rounds of a hundred steps end before "
-        "it has settled.",
+        description="How long AdamW remembers past gradients. 0.999 is customary, for runs longer than a round's.",
     )
     max_grad_norm: float = Field(
         1.0,
         gt=0,
         title="Gradient clip",
-        description="Gradients longer than this are scaled down to it.",
+        description="Longer gradients are shortened to this, so that no odd batch spoils the run.",
     )
     batch_size: int = Field(
         16,
         ge=1,
         le=4096,
         title="Batch size",
-        description="Rows per optimizer step.",
+        description="Rows per step. More make a step steadier, and steps fewer.",
     )
     micro_batch_size: int | None = Field(
         None,
         ge=1,
         le=4096,
         title="Micro-batch size",
-        description="Rows computed at once. Smaller needs less memory; the result is the same. Empty: as many as "
-        "fit, halved whenever memory runs out.",
+        description="Rows computed at once. Fewer need less memory; the result is the same. Empty: as many as fit.",
     )
     max_length: int = Field(
         1024,
         ge=8,
         title="Longest row",
-        description="Rows whose prompt and answer need more tokens are left out and counted, never cut.",
+        description="Tokens of prompt and answer together. Longer rows are left out and counted, never cut.",
     )
     layout: Literal["auto", "shared", "separate", "packed"] = Field(
         "auto",
         title="Layout",
         description="shared: a prompt is computed once for all its answers. separate: every answer in a row of its "
-        "own. packed: several prompts in one row. auto: the fastest that gives this model the same "
-        "numbers.",
+        "own. packed: several prompts in one row. auto: the fastest that gives the same numbers.",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
         title="Precision",
-        description="Arithmetic of the frozen weights; what is trained is always kept in float32. auto: bfloat16 "
-        "where the processor is faster with it.",
+        description="Arithmetic of the frozen weights; the trained ones stay float32. auto: bfloat16 where faster.",
     )
     gradient_checkpointing: Literal["auto", "on", "off"] = Field(
         "auto",
         title="Gradient checkpointing",
-        description="Recompute activations rather than keep them: a third slower, half the memory. auto: only when "
-        "one row does not fit otherwise.",
+        description="Half the memory for a third more time. auto: only when one row does not fit otherwise.",
     )
     compile: Literal["auto", "on", "off"] = Field(
         "auto",
         title="Compile",
-        description="Compile the model with torch.compile. auto: on a GPU, for runs that are long enough to earn it "
-        "back.",
+        description="Compile the model first (torch.compile). auto: on a GPU, when the run is long enough to gain.",
     )
     patience: int | None = Field(
         None,
@@ -172,20 +163,20 @@ class OptimSettings(LoraSettings):
     keep: Literal["last", "best"] = Field(
         "last",
         title="Keep",
-        description="Which weights become the checkpoint: those after the last step, or those with the lowest "
-        "held-out loss. The other ones are kept beside them.",
+        description="Which weights become the checkpoint: the last ones, or those with the lowest held-out loss. The "
+        "others are kept beside them.",
     )
     eval_every: int = Field(
         20,
         ge=1,
         title="Evaluate every",
-        description="Optimizer steps between two looks at the held-out rows.",
+        description="Steps between two looks at the held-out rows.",
     )
     save_every: int = Field(
         20,
         ge=1,
         title="Save every",
-        description="Optimizer steps between two states that a killed run resumes from.",
+        description="Steps between two saves. A killed run goes on from the last one.",
     )
 
 
@@ -195,8 +186,7 @@ class SftSettings(OptimSettings):
     packing: bool = Field(
         False,
         title="Packing",
-        description="Fill rows of the longest length with several conversations, which never see each other. Pays "
-        "where lengths differ much.",
+        description="Several conversations per row; they never see each other. Pays where lengths differ much.",
     )
 
 
@@ -206,41 +196,39 @@ class PreferenceSettings(OptimSettings):
     targets: Literal["votes", "majority"] = Field(
         "votes",
         title="Targets",
-        description="votes: a row is learned as the share of its judgments. majority: the side with more judgments "
-        "takes all, and even ones are left out.",
+        description="votes: three of four judgments for an answer count as three quarters. majority: the side with "
+        "more judgments takes all, and even ones are left out.",
     )
     weighting: Literal["judgments", "equal"] = Field(
         "judgments",
         title="Weighting",
-        description="judgments: a row counts by its weight, which is the number of judgments unless an aggregation "
-        "says otherwise. equal: every row counts the same.",
+        description="judgments: a comparison counts by its number of judgments. equal: all count the same.",
     )
     ties: Literal["half", "leave_out", "rao_kupper", "davidson"] = Field(
         "half",
         title="Ties",
-        description="half: a tie is half a vote for each side. leave_out: ties are not counted. rao_kupper, "
-        "davidson: a tie is an outcome of its own, likelier the closer both answers are.",
+        description="half: a tie is half a vote for each side. leave_out: ties are not counted. rao_kupper, davidson: "
+        "a tie is an outcome of its own, likelier the closer both answers are.",
     )
     tie_width: float = Field(
         1.0,
         gt=0,
         le=10,
         title="Tie width",
-        description="How common ties are between equal answers: the threshold of rao_kupper in logits, nu of "
-        "davidson. Only acts with those two.",
+        description="How common ties are between equal answers: in logits with ties rao_kupper, nu with davidson.",
     )
     strength: Literal["ignore", "margin", "scale"] = Field(
         "ignore",
         title="Strength",
-        description="What “clearly better” does. margin: the preferred answer must lead by more. scale: the row "
-        "counts more, as much as it is strong.",
+        description="What “clearly better” does beyond “better”. margin: the preferred answer must lead by more. "
+        "scale: the comparison counts more.",
     )
     strength_margin: float = Field(
         1.0,
         gt=0,
         le=100,
         title="Strength margin",
-        description="Lead that a clear preference asks for, in logits. Only acts with strength margin.",
+        description="Lead that a clear preference asks for, in logits. Acts with strength margin.",
     )
 
     @model_validator(mode="after")
@@ -259,36 +247,33 @@ class RewardSettings(PreferenceSettings):
         "",
         max_length=500,
         title="Backbone",
-        description="Empty: the base model of the policy. Or a folder or hub name: a causal language model, or a "
-        "BERT-like encoder, which is a cheaper judge.",
+        description="The model that learns to judge. Empty: the project's base model. Or a folder or hub name, also "
+        "of a BERT-like encoder, which is cheaper.",
     )
     ensemble: int = Field(
         1,
         ge=1,
         le=32,
         title="Heads",
-        description="Heads per question, each started differently and trained on its own draw of the rows. Their "
-        "spread says how sure the judge is.",
+        description="Judges on one backbone, each on its own draw of the rows. Their spread tells how sure they are.",
     )
     center_rewards_coefficient: float = Field(
         0.0,
         ge=0,
         le=10,
         title="Centring",
-        description="Pull of the two rewards of a row towards a sum of zero, which keeps rewards of different "
-        "prompts on one scale. 0.01 is customary, 0 is off.",
+        description="Pulls the two rewards of a row towards a sum of zero, which keeps prompts on one scale. 0.01 is "
+        "customary, 0 is off.",
     )
     length_control: bool = Field(
         False,
         title="Length control",
-        description="Learn beside the rewards how much people are swayed by length alone, and leave that part out of "
-        "the rewards.",
+        description="Learn apart how far length alone sways people, and leave that out of the rewards.",
     )
     earlier_rounds: bool = Field(
         True,
         title="Earlier rounds",
-        description="Also learn from the judgments of earlier rounds. A judge gets better with every answer it has "
-        "seen.",
+        description="Also learn from earlier rounds. A judge gets better with every judgment it has seen.",
     )
 
 
@@ -316,40 +301,39 @@ class DpoSettings(PreferenceSettings):
         gt=0,
         le=100,
         title="Epochs",
-        description="How often every training row is seen. Rounds of a few hundred comparisons need several.",
+        description="How often every row is seen. Rounds of a few hundred comparisons need several passes.",
     )
     max_steps: int | None = Field(
         160,
         ge=1,
         title="Step limit",
-        description="Stop after this many optimizer steps even if the epochs are not over. Empty means no limit.",
+        description="Stop after this many steps even if the epochs are not over. Empty: no limit.",
     )
     learning_rate: float = Field(
         1e-3,
         gt=0,
         le=1,
         title="Learning rate",
-        description="Step size of AdamW at its peak. Small models with LoRA like 1e-3, 7B models nearer 5e-6. Twice "
-        "as much moves the starter no further and breaks its language.",
+        description="How far a step moves the weights. Around 5e-6 for 7B models, 1e-3 for small ones with an "
+        "adapter; twice as much breaks the starter's language.",
     )
     beta: float = Field(
         0.1,
         gt=0,
         le=10,
         title="Beta",
-        description="Strength of the leash to the parent. Smaller lets the policy move further from it.",
+        description="The leash to the parent. Smaller lets the policy move further from it.",
     )
     earlier_rounds: bool = Field(
         False,
         title="Earlier rounds",
-        description="Also learn from the judgments of earlier rounds. They are about answers that the policy no "
-        "longer writes, so they teach less and cost as much.",
+        description="Also learn from earlier rounds. They are about answers that the policy no longer writes, so they "
+        "teach less and cost as much.",
     )
     loss: Loss = Field(
         "sigmoid",
         title="Loss",
-        description="sigmoid is DPO as published. The others go by the names that TRL gives them; docs/training.md "
-        "has each formula and what it is good for.",
+        description="sigmoid is DPO as published, a good first choice. docs/training.md says what the others do.",
     )
     label_smoothing: float = Field(
         0.0,
@@ -362,7 +346,7 @@ class DpoSettings(PreferenceSettings):
     f_divergence_type: Literal["reverse_kl", "forward_kl", "js_divergence", "alpha_divergence"] = Field(
         "reverse_kl",
         title="Divergence",
-        description="How distance to the parent is measured. reverse_kl is the KL divergence of DPO.",
+        description="How distance to the parent is measured. reverse_kl is DPO as published.",
     )
     f_alpha_divergence_coef: float = Field(
         0.5, gt=0, lt=1, title="Alpha", description="Order of alpha_divergence. Only acts with it."
@@ -370,22 +354,21 @@ class DpoSettings(PreferenceSettings):
     use_weighting: bool = Field(
         False,
         title="WPO weighting",
-        description="Weigh each row by how likely the policy itself is to write its answers (WPO).",
+        description="Rows whose answers the policy would write itself count more (WPO).",
     )
     ld_alpha: float | None = Field(
         None,
         ge=0,
         le=1,
         title="Length desensitising",
-        description="Weight of the tokens beyond the length of the shorter answer (LD-DPO). Empty: 1, as in DPO.",
+        description="Weight of what an answer says beyond the length of the shorter one (LD-DPO). Empty: 1, as in DPO.",
     )
     nll_weight: float = Field(
         0.0,
         ge=0,
         le=100,
         title="Imitation",
-        description="Weight of an added term that imitates the preferred answers, which keeps their probability from "
-        "falling.",
+        description="Weight of imitating the preferred answers as well, which keeps them from becoming less likely.",
     )
     discopop_tau: float = Field(
         0.05, gt=0, le=10, title="DiscoPOP tau", description="Temperature of discopop. Only acts with it."
@@ -395,7 +378,7 @@ class DpoSettings(PreferenceSettings):
         ge=0,
         le=1000,
         title="DPOP lambda",
-        description="Penalty of dpop for preferred answers that become less likely than under the parent.",
+        description="Penalty for preferred answers that get less likely than under the parent. Only acts with dpop.",
     )
     simpo_gamma: float = Field(
         0.5, ge=0, le=10, title="SimPO gamma", description="Lead that simpo asks for, in logits. Only acts with it."
@@ -421,19 +404,19 @@ class DpoSettings(PreferenceSettings):
         for refused, sentence in (
             (
                 self.label_smoothing > 0 and self.loss not in TAKES_SMOOTHING,
-                f"label_smoothing acts only with {', '.join(TAKES_SMOOTHING)}",
+                f"label_smoothing acts only with the loss {', '.join(TAKES_SMOOTHING)}",
             ),
             (
                 self.label_smoothing == 0 and self.loss == "exo_pair",
-                "exo_pair needs a label_smoothing above 0, such as 0.001",
+                "the loss exo_pair needs a label_smoothing above 0, such as 0.001",
             ),
             (
                 self.f_divergence_type != "reverse_kl" and self.loss not in TAKES_DIVERGENCE,
-                f"f_divergence_type acts only with {', '.join(TAKES_DIVERGENCE)}",
+                f"f_divergence_type acts only with the loss {', '.join(TAKES_DIVERGENCE)}",
             ),
             (
                 self.strength == "margin" and self.loss not in TAKES_MARGIN,
-                f"strength margin is defined only for {', '.join(TAKES_MARGIN)}",
+                f"strength margin is defined only for the loss {', '.join(TAKES_MARGIN)}",
             ),
             (
                 self.ties in ("rao_kupper", "davidson") and self.loss != "sigmoid",
@@ -477,14 +460,14 @@ class SamplingSettings(Settings):
         ge=0,
         le=5,
         title="Temperature",
-        description="Spread of the answers. 0 always takes the likeliest token.",
+        description="How varied answers are. 0 always takes the likeliest token.",
     )
     top_p: float = Field(
         1.0,
         gt=0,
         le=1,
         title="Top-p",
-        description="Sample only from the likeliest tokens that hold this much probability.",
+        description="Draw only from the likeliest tokens that together hold this probability. 1 draws from all.",
     )
     max_new_tokens: int = Field(
         160,
@@ -504,7 +487,7 @@ class SamplingSettings(Settings):
         ge=1,
         le=4096,
         title="Generation batch",
-        description="Answers written at once.",
+        description="Answers written at once. Fewer need less memory.",
     )
 
 
@@ -515,19 +498,19 @@ class EvaluateSettings(Settings):
         128,
         ge=1,
         title="Held-out prompts",
-        description="Prompts, never trained on, that both policies answer.",
+        description="Prompts that both policies answer. More give narrower intervals and take longer.",
     )
     micro_batch_size: int = Field(
         32,
         ge=1,
         title="Scoring batch",
-        description="Rows scored at once.",
+        description="Rows scored at once. Fewer need less memory.",
     )
     max_length: int = Field(
         1024,
         ge=8,
         title="Longest row",
-        description="Held-out rows that need more tokens are left out and counted.",
+        description="Tokens of prompt and answer together. Longer held-out rows are left out and counted.",
     )
     sampling: SamplingSettings = SamplingSettings(answers_per_prompt=1)
 
@@ -565,6 +548,7 @@ PRESETS: dict[str, tuple[str, RoundSettings]] = {
 # Every number that a run emits or reports: what it says, and its unit. Pages show
 # these sentences; names follow TRL where TRL has one.
 METRICS: dict[str, tuple[str, str]] = {
+    # on the way, and at the end
     "train/loss": ("Mean loss of the rows of the step, before its update.", "nats"),
     "eval/loss": ("Mean loss on the held-out rows, by weight.", "nats"),
     "eval/accuracy": (
@@ -578,27 +562,53 @@ METRICS: dict[str, tuple[str, str]] = {
     "rewards/rejected": ("Mean reward of the answers that people did not prefer.", "reward"),
     "rewards/margins": ("Mean difference of the two rewards, preferred minus other.", "reward"),
     "rewards/accuracies": ("Share of the decided comparisons whose preferred answer has the higher reward.", "share"),
+    "rewards/accuracies_no_ties": (
+        "The same among comparisons whose rewards differ: a policy that has not moved is undecided, not wrong.",
+        "share",
+    ),
+    "pairs/ties": (
+        "Share of the comparisons that people left undecided, so that neither answer is preferred.",
+        "share",
+    ),
     "logps/chosen": ("Mean log-probability of the preferred answers, summed over their tokens.", "nats"),
     "logps/rejected": ("Mean log-probability of the other answers, summed over their tokens.", "nats"),
+    "kl/chosen_seq": ("How much likelier than under the parent the preferred answers have become.", "nats per answer"),
+    "kl/token": ("How much likelier than under the parent all answers have become, by token.", "nats per token"),
+    "length/chosen": ("Mean length of the preferred answers.", "tokens"),
+    "length/rejected": ("Mean length of the other answers.", "tokens"),
+    "calibration/ece": (
+        "Mean distance of the predicted share of judgments from the real one. 0 is perfect; few comparisons raise it.",
+        "share",
+    ),
+    "rewards/spread": ("How far the heads disagree about a held-out comparison; 0 with a single head.", "reward"),
+    "length/corr_reward": (
+        "Correlation of being longer with a higher reward, over held-out comparisons. Near 1, only length counts.",
+        "correlation",
+    ),
     "grad_norm": ("Length of the gradient before it is clipped.", "loss per weight"),
     "learning_rate": ("Step size of the update.", "per step"),
     "seconds_per_step": ("Mean time of an update.", "seconds"),
+    "tokens_per_second": ("Tokens trained on or written per second, without loading.", "tokens per second"),
+    "pad_fraction": ("Share of what is computed that only fills rows up.", "share"),
+    "eta_seconds": ("Time left until the last step at this pace.", "seconds"),
+    # counts
     "rows/train": ("Rows that were trained on.", "rows"),
     "rows/holdout": ("Held-out rows that were looked at.", "rows"),
     "prompts/holdout": ("Held-out prompts that both policies answered.", "prompts"),
     "responses": ("Answers written.", "answers"),
     "tokens": ("Tokens written.", "tokens"),
-    "tokens_per_second": ("Tokens written per second, without loading.", "tokens per second"),
     "length/mean": ("Mean length of the answers.", "tokens"),
+    "share_cut_off": ("Share of the answers that reached the longest length allowed.", "share"),
+    # an evaluation
     "length/candidate": ("Mean length of the candidate's answers.", "tokens"),
     "length/parent": ("Mean length of the parent's answers.", "tokens"),
-    "share_cut_off": ("Share of the answers that reached the longest length allowed.", "share"),
     "reward/candidate": ("Mean reward of the candidate's answers to held-out prompts.", "reward"),
     "reward/parent": ("Mean reward of the parent's answers to held-out prompts.", "reward"),
     "accuracy": (
         "Share of the decided held-out comparisons where the trained model prefers what people preferred.",
         "share",
     ),
+    "accuracy/*": ("The same for one criterion that was asked beside the overall question.", "share"),
     "reward/accuracy": (
         "Share of the decided held-out comparisons where the reward model agrees with people.",
         "share",
