@@ -31,6 +31,10 @@ class NothingToLearn(EngineError):
     """No comparison is left to train on after the splits and the filters."""
 
 
+class PromptTooLong(EngineError):
+    """A prompt leaves the model no place for an answer; the message names it and says what to do."""
+
+
 class DidNotConverge(EngineError):
     """The loss stopped being a number; the message says at which step."""
 

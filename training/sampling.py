@@ -1,204 +1,245 @@
-"""How answers are drawn: left-padded batches, a key-value cache that grows in place, finished rows leave in groups.
+"""How answers are drawn: side by side, each with its own dice, and a waiting one takes the place of a finished one.
 
-B answers of a batch, T positions so far, H heads, K key width, V vocabulary.
+B answers that are written at once, P prompts that are read at once, T tokens, D width, V vocabulary.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
-from transformers.cache_utils import DynamicLayer
+from transformers import PreTrainedTokenizerBase
 
-from training import data
+from training import tokens
+from training.cache import AnswerCache, attention_for_writing
 from training.config import SamplingSettings
 from training.contract import PromptRecord, ResponseRecord
+from training.dice import dice_of, tokens_drawn
+from training.errors import PromptTooLong
 from training.models import Policy
 
-# Places added to the cache at once. Growing by one copies the whole cache at
-# every token; doubling wastes memory on short answers.
-CACHE_STRIDE = 64
+# Waiting answers take the places of finished ones once this share of the places is free. One at a time would
+# read each prompt on its own; all at once would leave most places empty while the longest answer is written.
+REFILL_SHARE = 1 / 8
 
-# Finished rows leave once this share or less is still being written: leaving
-# copies the cache of all others, so it should not happen at every token.
+# When none is waiting, the finished leave once this share or less is still being written: leaving copies the
+# cache of all others, so it should not happen at every token.
 COMPACT_BELOW = 0.85
+
+# Tokens that may say nothing (such as halves of a character) inside a stop text that is still to be found.
+SILENT = 8
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Answers that were written together."""
+    """Answers that were finished since the last batch."""
 
     responses: list[ResponseRecord]
     tokens: int
     seconds: float
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """One answer to write."""
+@dataclass
+class _Answer:
+    """One answer to write: at most `longest` tokens, drawn by the dice."""
 
     prompt: PromptRecord
     sample: int
     prompt_ids: list[int]
+    longest: int
+    dice: list[float] = field(default_factory=list)
+    ids: list[int] = field(default_factory=list)
+    finish: Literal["stop", "length"] | None = None
+
+    @property
+    def length(self) -> int:
+        return len(self.prompt_ids) + len(self.ids)
+
+    def goes_on(self, token: int, policy: Policy, stop: str) -> bool:
+        """Take the token that was drawn; say whether there is another one to draw."""
+        self.ids.append(token)
+        if stop and (kept := ids_before(policy.tokenizer, self.ids, stop)) is not None:
+            self.ids, self.finish = kept, "stop"
+        elif token in policy.end_ids:
+            self.finish = "stop"
+        elif len(self.ids) == self.longest:
+            self.finish = "length"
+        return self.finish is None
 
 
 def answers_written(
     policy: Policy, prompts: Sequence[PromptRecord], settings: SamplingSettings, seed: int
 ) -> Iterator[Batch]:
-    """Every prompt answered `answers_per_prompt` times, in batches of similar prompt length."""
-    openings = data.conversation_texts(policy.tokenizer, [row.prompt for row in prompts], answer_opened=True)
-    wanted = [
-        _Wanted(prompt, sample, ids)
-        for prompt, ids in zip(prompts, data.texts_encoded(policy.tokenizer, openings), strict=True)
-        for sample in range(settings.answers_per_prompt)
-    ]
-    wanted.sort(key=lambda answer: len(answer.prompt_ids))
-    for at in range(0, len(wanted), settings.batch_size):
-        began = time.monotonic()
-        answers = wanted[at : at + settings.batch_size]
-        dice_BT = _dice(policy.ref.label, answers, settings.max_new_tokens, seed)
-        written = _write(policy, [answer.prompt_ids for answer in answers], dice_BT, settings)
-        responses = [
-            ResponseRecord(
-                prompt_id=answer.prompt.prompt_id,
-                policy=policy.ref.label,
-                sample=answer.sample,
-                text=data.answer_text(policy.tokenizer, ids),
-                token_ids=ids,
-                finish="stop" if ids[-1] in policy.end_ids else "length",
-            )
-            for answer, ids in zip(answers, written, strict=True)
-        ]
-        yield Batch(responses, sum(map(len, written)), time.monotonic() - began)
+    """Every prompt answered `answers_per_prompt` times, in the order in which answers are finished.
 
-
-def _dice(label: str, answers: Sequence[_Wanted], length: int, seed: int) -> Tensor:
-    """One uniform number per answer and token, in [0, 1)."""
-    rows = []
-    for answer in answers:
-        name = f"{seed}/{label}/{answer.prompt.prompt_id}/{answer.sample}"
-        own = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) >> 1
-        rows.append(torch.rand(length, generator=torch.Generator().manual_seed(own), dtype=torch.float64))
-    return torch.stack(rows)
-
-
-class _GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
-    """Keys and values of one layer in buffers with room to spare; `keys` and `values` are views of the filled part."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.filled = 0
-
-    def update(self, key_states: Tensor, value_states: Tensor, *_: object, **__: object) -> tuple[Tensor, Tensor]:
-        done, new = self.filled, self.filled + key_states.shape[-2]
-        if done == 0:
-            self.lazy_initialization(key_states, value_states)
-            self.room_keys = self.room_values = key_states[:, :, :0]
-        if new > self.room_keys.shape[-2]:
-            self.room_keys = _with_room(self.room_keys[:, :, :done], key_states, new + CACHE_STRIDE)
-            self.room_values = _with_room(self.room_values[:, :, :done], value_states, new + CACHE_STRIDE)
-        self.room_keys[:, :, done:new] = key_states
-        self.room_values[:, :, done:new] = value_states
-        return self._show(new)
-
-    def batch_select_indices(self, indices: Tensor) -> None:
-        self.room_keys, self.room_values = self.room_keys[indices], self.room_values[indices]
-        self._show(self.filled)
-
-    def _show(self, filled: int) -> tuple[Tensor, Tensor]:
-        self.filled = filled
-        keys, values = self.room_keys[:, :, :filled], self.room_values[:, :, :filled]
-        self.keys, self.values = keys, values
-        return keys, values
-
-
-def _with_room(old_BHTK: Tensor, like_BHTK: Tensor, room: int) -> Tensor:
-    batch, heads, _, width = like_BHTK.shape
-    new_BHTK = like_BHTK.new_empty(batch, heads, room, width)
-    if old_BHTK.shape[-2]:
-        new_BHTK[:, :, : old_BHTK.shape[-2]] = old_BHTK
-    return new_BHTK
-
-
-def _cache_make(policy: Policy) -> DynamicCache:
-    """A cache for this model; layers that attend to everything grow in place, all others keep their own kind."""
-    cache = DynamicCache(config=policy.causal_lm.config)
-    cache.layers = [_GrowingLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
-    return cache
-
-
-@torch.no_grad()
-def _write(
-    policy: Policy, prompts: Sequence[list[int]], dice_BT: Tensor, settings: SamplingSettings
-) -> list[list[int]]:
-    """An answer to each prompt, in tokens, with the end-of-turn token where the policy wrote one."""
-    device, backbone = policy.device, policy.causal_lm.base_model
-    # Answers to one prompt read it once: the first pass sees each prompt, then its row is copied for every answer.
-    once = list(dict.fromkeys(map(tuple, prompts)))
-    place = {ids: row for row, ids in enumerate(once)}
-    copies_B = torch.tensor([place[tuple(ids)] for ids in prompts], device=device)
-    width = max(map(len, once))
-    ids_BT = torch.tensor([[0] * (width - len(ids)) + list(ids) for ids in once], device=device)
-    mask_BT = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in once], device=device)
-    position_BT = (mask_BT.cumsum(-1) - 1).clamp(min=0)
-    dice_BT = dice_BT.to(device)
-    ends = torch.tensor(sorted(policy.end_ids), device=device)
-    cache = _cache_make(policy)
-    answers: list[list[int]] = [[] for _ in prompts]
-    live = list(range(len(prompts)))
-    going_B = torch.ones(len(prompts), dtype=torch.bool, device=device)
-    for step in range(settings.max_new_tokens):
-        hidden_BTD = backbone(
-            input_ids=ids_BT, attention_mask=mask_BT, position_ids=position_BT, past_key_values=cache, use_cache=True
-        ).last_hidden_state[:, -1:]
-        if step == 0:
-            cache.batch_select_indices(copies_B)
-            hidden_BTD, mask_BT, position_BT = hidden_BTD[copies_B], mask_BT[copies_B], position_BT[copies_B]
-        token_B = tokens_drawn(policy.head(hidden_BTD[:, -1]).float(), dice_BT[:, step], settings)
-        for row, token, is_going in zip(live, token_B.tolist(), going_B.tolist(), strict=True):
-            if is_going:
-                answers[row].append(token)
-        going_B &= ~torch.isin(token_B, ends)
-        keep = going_B.nonzero()[:, 0]
-        if len(keep) == 0:
-            break
-        if len(keep) <= COMPACT_BELOW * len(live):
-            cache.batch_select_indices(keep)
-            live = [live[row] for row in keep.tolist()]
-            token_B, mask_BT, position_BT, dice_BT = token_B[keep], mask_BT[keep], position_BT[keep], dice_BT[keep]
-            going_B = going_B[keep]
-        ids_BT = token_B[:, None]
-        mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(live), 1)], dim=-1)
-        position_BT = position_BT[:, -1:] + 1
-    return answers
-
-
-def tokens_drawn(logits_BV: Tensor, dice_B: Tensor, settings: SamplingSettings) -> Tensor:
-    """One token per row: the first whose cumulative probability passes that row's dice, shape (B,).
-
-    Temperature 0 takes the likeliest token and looks at no dice.
+    Raises PromptTooLong, before anything is written, for a prompt that leaves the model no place for an answer.
     """
-    if settings.temperature == 0:
-        return logits_BV.argmax(-1)
-    probability_BV = (logits_BV / settings.temperature).softmax(-1)
-    if settings.top_p == 1:
-        return _inverse(probability_BV, dice_B)
-    sorted_BV, order_BV = probability_BV.sort(dim=-1, descending=True, stable=True)
-    before_BV = sorted_BV.cumsum(-1) - sorted_BV
-    sorted_BV = sorted_BV.masked_fill(before_BV >= settings.top_p, 0.0)
-    return order_BV.gather(-1, _inverse(sorted_BV, dice_B)[:, None])[:, 0]
+    waiting = deque(_answers_wanted(policy, prompts, settings))
+    desk = _Desk(policy, settings, seed)
+    with attention_for_writing(policy.causal_lm):
+        while waiting or desk.writing:
+            began = time.monotonic()
+            desk.answers_begin([waiting.popleft() for _ in range(desk.seats_free(len(waiting)))])
+            while desk.writing and not desk.seats_free(len(waiting)):
+                desk.token_write()
+            responses = [_response(policy, answer) for answer in desk.finished_take()]
+            yield Batch(responses, sum(len(row.token_ids) for row in responses), time.monotonic() - began)
 
 
-def _inverse(probability_BV: Tensor, dice_B: Tensor) -> Tensor:
-    """Inverse of the cumulative distribution; in float64, because float32 loses the tail of large vocabularies."""
-    cumulative_BV = probability_BV.double().cumsum(-1)
-    total_B1 = cumulative_BV[:, -1:].contiguous()
-    drawn_B1 = torch.searchsorted(cumulative_BV, dice_B[:, None] * total_B1, right=True)
-    # A dice just below 1 rounds to the total and would fall off the end, or on a token that is impossible.
-    last_B1 = torch.searchsorted(cumulative_BV, total_B1)
-    return torch.minimum(drawn_B1, last_B1)[:, 0]
+def _answers_wanted(policy: Policy, prompts: Sequence[PromptRecord], settings: SamplingSettings) -> list[_Answer]:
+    """All answers, those to the longest prompts first: later ones then always fit beside earlier ones."""
+    encoded = tokens.prompts_encoded(policy.speech, [row.prompt for row in prompts])
+    positions = getattr(policy.causal_lm.config.get_text_config(), "max_position_embeddings", None)
+    wanted = []
+    for prompt, ids in zip(prompts, encoded, strict=True):
+        longest = settings.max_new_tokens if positions is None else min(settings.max_new_tokens, positions - len(ids))
+        if longest < 1:
+            raise PromptTooLong(
+                f"Prompt {prompt.prompt_id} takes {len(ids):,} tokens, and {policy.ref.base_model} reads no more than "
+                f"{positions:,}, answer included. Shorten the prompt, leave it out, or choose a base that reads more."
+            )
+        wanted += [_Answer(prompt, sample, ids, longest) for sample in range(settings.answers_per_prompt)]
+    return sorted(wanted, key=lambda answer: -len(answer.prompt_ids))
+
+
+def _response(policy: Policy, answer: _Answer) -> ResponseRecord:
+    assert answer.finish is not None
+    return ResponseRecord(
+        prompt_id=answer.prompt.prompt_id,
+        policy=policy.ref.label,
+        sample=answer.sample,
+        text=tokens.answer_text(policy.tokenizer, answer.ids),
+        token_ids=answer.ids,
+        finish=answer.finish,
+    )
+
+
+def ids_before(tokenizer: PreTrainedTokenizerBase, ids: list[int], stop: str) -> list[int] | None:
+    """The tokens before the stop text, or None while it is not there.
+
+    A token that holds the beginning of the stop text and something in front of it goes whole: the answer then
+    ends a few characters early, but its tokens and its text say the same. Special tokens count as they are spelled.
+    """
+
+    def text_of(some: list[int]) -> str:
+        return str(tokenizer.decode(some, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+    # Each token but a silent one holds a byte of the stop text or more; older tokens were looked at before.
+    if stop not in text_of(ids[-len(stop.encode()) - SILENT :]):
+        return None
+    text = text_of(ids)
+    begin = text.find(stop)
+    for kept in range(len(ids) - 1, -1, -1):
+        before = text_of(ids[:kept])
+        if len(before) <= begin and text.startswith(before):
+            return ids[:kept]
+    return None
+
+
+class _Desk:
+    """The answers that are being written; row r of every tensor belongs to `seats[r]`.
+
+    A finished answer idles in its seat until a waiting one takes it, or until all finished ones leave.
+    """
+
+    def __init__(self, policy: Policy, settings: SamplingSettings, seed: int) -> None:
+        self.policy, self.settings, self.seed = policy, settings, seed
+        self.cache: AnswerCache
+        self.seats: list[_Answer] = []
+        self.finished: list[_Answer] = []
+
+    @property
+    def writing(self) -> list[int]:
+        return [seat for seat, answer in enumerate(self.seats) if answer.finish is None]
+
+    def finished_take(self) -> list[_Answer]:
+        taken, self.finished = self.finished, []
+        return taken
+
+    def seats_free(self, waiting: int) -> int:
+        """How many of the waiting may begin now. All answers to a prompt begin together, so that it is read once."""
+        places, together = self.settings.batch_size, self.settings.answers_per_prompt
+        free = places - len(self.writing)
+        if free == places:
+            return min(waiting, places - places % together or places)
+        if free < places * REFILL_SHARE or not self.cache.can_join:
+            return 0
+        return min(waiting, free - free % together)
+
+    @torch.inference_mode()
+    def answers_begin(self, fresh: Sequence[_Answer]) -> None:
+        """Read the prompts, each once however many answers it gets, and draw the first tokens."""
+        once = list(dict.fromkeys(tuple(answer.prompt_ids) for answer in fresh))
+        row_of = {ids: row for row, ids in enumerate(once)}
+        row_B = self._tensor([row_of[tuple(answer.prompt_ids)] for answer in fresh])
+        width = max(map(len, once))
+        ids_PT = self._tensor([[0] * (width - len(ids)) + list(ids) for ids in once])
+        mask_PT = self._tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in once]).bool()
+        cache = AnswerCache(self.policy.causal_lm, mask_PT)
+        logits_PV = self._read(ids_PT, (mask_PT.cumsum(-1) - 1).clamp(min=0), cache)
+        if self.writing:
+            seats = self._seats_for(len(fresh))
+            self.cache.rows_put(self._tensor(seats), cache, row_B)
+            for seat, answer in zip(seats, fresh, strict=True):
+                self.seats[seat] = answer
+        else:
+            cache.rows_keep(row_B, first=0)
+            self.cache, self.seats = cache, list(fresh)
+        for answer in fresh:
+            name = f"{self.seed}/{self.policy.ref.label}/{answer.prompt.prompt_id}/{answer.sample}"
+            answer.dice = dice_of(name, self.settings.max_new_tokens)
+        self._draw(fresh, logits_PV[row_B])
+
+    @torch.inference_mode()
+    def token_write(self) -> None:
+        """One more token of every answer."""
+        if len(self.writing) <= COMPACT_BELOW * len(self.seats):
+            self._seats_keep(self.writing)
+        self.cache.column_open(self._first)
+        ids_B1 = self._tensor([[0 if answer.finish else answer.ids[-1]] for answer in self.seats])
+        position_B1 = self._tensor([[0 if answer.finish else answer.length - 1] for answer in self.seats])
+        self._draw(self.seats, self._read(ids_B1, position_B1, self.cache))
+
+    @property
+    def _first(self) -> int:
+        """The first column that somebody still needs; the newest token is not in a column yet."""
+        return self.cache.filled + 1 - max(self.seats[seat].length for seat in self.writing)
+
+    def _seats_for(self, count: int) -> list[int]:
+        """Seats that may be taken; more are put up where too many have left."""
+        idle = [seat for seat, answer in enumerate(self.seats) if answer.finish]
+        more = range(len(self.seats), len(self.seats) + count - len(idle))
+        if more:
+            self._seats_keep([*range(len(self.seats)), *(0 for _ in more)])
+        return [*idle, *more][:count]
+
+    def _seats_keep(self, seats: list[int]) -> None:
+        self.cache.rows_keep(self._tensor(seats), self._first)
+        self.seats = [self.seats[seat] for seat in seats]
+
+    def _read(self, ids_BT: Tensor, position_BT: Tensor, cache: AnswerCache) -> Tensor:
+        """Logits of the token after the last column, shape (B, V)."""
+        hidden_BTD = self.policy.causal_lm.base_model(
+            input_ids=ids_BT,
+            attention_mask=cache.mask_BC,
+            position_ids=position_BT,
+            past_key_values=cache.states,
+            use_cache=True,
+        ).last_hidden_state
+        return self.policy.head(hidden_BTD[:, -1]).float()
+
+    def _draw(self, answers: Sequence[_Answer], logits_BV: Tensor) -> None:
+        dice = [0.0 if answer.finish else answer.dice[len(answer.ids)] for answer in answers]
+        dice_B = torch.tensor(dice, dtype=torch.float64, device=self.policy.device)
+        drawn = tokens_drawn(logits_BV, dice_B, self.settings).tolist()
+        for answer, token in zip(answers, drawn, strict=True):
+            if answer.finish is None and not answer.goes_on(token, self.policy, self.settings.stop):
+                self.finished.append(answer)
+
+    def _tensor(self, numbers: list[Any]) -> Tensor:
+        return torch.tensor(numbers, device=self.policy.device)
