@@ -137,6 +137,11 @@ def adapter_merge(model: nn.Module) -> PreTrainedModel:
     return merged
 
 
+def adapter_detach(model: nn.Module) -> None:
+    """Take an adapter that was never merged off its base, which then computes what it did before, to the bit."""
+    model.unload()  # type: ignore[operator]
+
+
 def adapter_save(model: nn.Module, folder: Path) -> None:
     """Adapter and configuration, as peft reads them, and as equal bytes for equal adapters."""
     model.save_pretrained(str(folder), save_embedding_layers=False)  # type: ignore[operator]

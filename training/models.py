@@ -252,17 +252,20 @@ def policy_load(
     seed: int = 0,
     merge: bool = False,
     precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    base: PreTrainedModel | None = None,
 ) -> Policy:
     """The policy behind `ref`: frozen without `lora`, to score or to write; otherwise ready to be trained.
 
     merge      fold a frozen adapter into the weights, which makes writing faster; only where they are float32
     precision  of frozen weights; when all weights are trained they are float32 and computed in bfloat16
+    base       the base of `ref` where it is already loaded; the adapter goes onto this very model
     """
     folder = base_resolve(ref.base_model)
     tokenizer, notes = tokenizer_load(folder)
     manifest_sha, adapter = adapter_of(ref)
     trains_all = lora is not None and lora.lora_rank == 0
-    base = base_load(folder, device, precision="float32" if trains_all else precision, quantised=quantises(lora))
+    if base is None:
+        base = base_load(folder, device, precision="float32" if trains_all else precision, quantised=quantises(lora))
     model, said = adapter_prepare(base, adapter, lora, seed=seed, merge=merge)
     notes += said
     inner = base if not hasattr(model, "get_base_model") else model.get_base_model()
