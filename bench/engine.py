@@ -25,16 +25,16 @@ import torch
 from bench.peers import workloads
 from bench.peers.job import Job, Result
 from bench.peers.record import Recorder, weights_read, weights_write
-from training import loop
+from training import attention, loop
 from training.batches import Plan
 from training.checkpoints import StateKeeper
 from training.config import DpoSettings, RewardSettings, SftSettings
 from training.contract import AnyEvent, PolicyRef
 from training.dpo import Dpo
 from training.layout import Kind
-from training.models import policy_load
+from training.models import Policy, policy_load
 from training.reward import BradleyTerry
-from training.reward_model import RewardModel, backbone_load
+from training.reward_model import Encoder, RewardModel, backbone_load
 from training.rows import OVERALL, ConversationRows, PairRows
 from training.sft import Imitation
 
@@ -114,7 +114,7 @@ def _dpo(job: Job, layout: str, device: torch.device, scratch: Path, recorder: R
     policy = policy_load(ref, device, lora=settings, seed=job.seed, precision=settings.precision)
     recorder.loaded()
     rows = _pair_rows(job)
-    dpo = Dpo(policy, rows, settings, _kind(layout))
+    dpo = Dpo(policy, rows, settings, _kind(policy, layout))
     with recorder.precompute():
         list(dpo.parent_ask(scratch, scratch))
     return dpo, policy.model, policy.trained, rows
@@ -128,7 +128,7 @@ def _reward(job: Job, layout: str, device: torch.device, _scratch: Path, recorde
     model = RewardModel.fresh(backbone, [OVERALL], settings, job.seed)
     recorder.loaded()
     rows = _pair_rows(job)
-    return BradleyTerry(model, rows, settings, _kind(layout), job.seed), backbone.model, model.trained, rows
+    return BradleyTerry(model, rows, settings, _kind(backbone, layout), job.seed), backbone.model, model.trained, rows
 
 
 def _sft(job: Job, _layout: str, device: torch.device, _scratch: Path, recorder: Recorder) -> Any:
@@ -159,8 +159,14 @@ def _common(job: Job) -> dict[str, Any]:
     }
 
 
-def _kind(layout: str) -> Kind:
+def _kind(policy: Policy | Encoder, layout: str) -> Kind:
+    """The layout, with the attention that the engine would choose for it."""
     kind: Kind = "separate" if layout == "separate" else "packed" if layout == "packed" else "shared"
+    if kind != "separate":
+        if policy.device.type == "cpu":
+            attention.by_segments(policy.inner)
+        else:
+            policy.inner.set_attn_implementation("flex_attention")
     return kind
 
 

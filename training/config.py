@@ -439,6 +439,10 @@ class DpoSettings(PreferenceSettings):
                 self.loss in (*REFERENCE_FREE, "kto") and (self.use_weighting or self.ld_alpha is not None),
                 f"use_weighting and ld_alpha are not defined for {self.loss}",
             ),
+            (
+                self.loss in SORTED_IN_BATCH and self.use_weighting,
+                f"{self.loss} compares ranks, not rows, so use_weighting has no row to weigh",
+            ),
         ):
             if refused:
                 raise ValueError(sentence)

@@ -66,7 +66,14 @@ def train_dpo(request: DpoRequest, report: Callable[[AnyEvent], None]) -> RunRep
     train, held = rows.train, rows.holdout
     if len(train) == 0:
         raise NothingToLearn(f"{snapshot_dir.name} leaves no comparison to train on.")
-    kind, why = layout_choose(policy, rows.longest(2), settings.layout, rows.longest_sequence, policy.logprobs)
+    longest = rows.longest(2)
+    kind, why = layout_choose(
+        policy,
+        settings.layout,
+        rows.longest_sequence,
+        lambda kind: layout_of_pairs(longest, kind, row_length=PACKED_ROW),
+        lambda layout: policy.logprobs(layout)[layout.pair_B2],
+    )
     if why:
         journal.note(why)
 

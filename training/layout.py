@@ -37,6 +37,9 @@ from training.rows import Ids, PairTokens
 from training.tokens import Tokens
 
 Kind = Literal["separate", "shared", "packed"]
+# (row, place of the first query, past the last one, first place of its segment, first place of its prompt, past it)
+Block = tuple[int, int, int, int, int, int]
+QUERIES = 128  # of a block at most: its scores stay in the cache, and what lies above the diagonal is skipped
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Layout:
     last_S       place of the last token of each sequence
     length_S     counted tokens of each sequence
     pair_B2      sequences of the first and second completion of each comparison
+    blocks       which queries see which keys, where rows have segments
     filled       places that hold a token, of all places
     """
 
@@ -68,6 +72,7 @@ class Layout:
     last_S: Tensor
     length_S: Tensor
     pair_B2: Tensor
+    blocks: list[Block]
     filled: int
 
     @property
@@ -187,9 +192,10 @@ def _laid(rows: Sequence[list[_Segment]], sequences: int, pair_B2: npt.NDArray[n
     position_RT, segment_RT, parent_RT = (np.full((len(rows), width), fill) for fill in (0, -1, -1))
     found: dict[int, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = {}
     last_S = np.zeros(sequences, np.int64)
+    blocks: list[Block] = []
     filled = 0
     for number, row in enumerate(rows):
-        at, ends, depth = 0, [], []
+        at, starts, ends, depth = 0, [], [], []
         for name, segment in enumerate(row):
             size = len(segment.ids)
             start = 0 if segment.parent is None else depth[segment.parent]
@@ -202,11 +208,16 @@ def _laid(rows: Sequence[list[_Segment]], sequences: int, pair_B2: npt.NDArray[n
             if segment.sequence is not None:
                 before = places - 1
                 if segment.parent is not None and size:
-                    before[0] = ends[segment.parent]
+                    before[0] = number * width + ends[segment.parent]
                 counted = slice(None) if segment.counted is None else segment.counted
                 found[segment.sequence] = (before[counted], segment.ids[counted].astype(np.int64))
                 last_S[segment.sequence] = places[-1]
-            ends.append(number * width + at + size - 1)
+            prompt = (at, at) if segment.parent is None else (starts[segment.parent], ends[segment.parent] + 1)
+            blocks += [
+                (number, first, min(first + QUERIES, at + size), at, *prompt) for first in range(at, at + size, QUERIES)
+            ]
+            starts.append(at)
+            ends.append(at + size - 1)
             depth.append(start + size)
             at += size
         filled += at
@@ -224,5 +235,6 @@ def _laid(rows: Sequence[list[_Segment]], sequences: int, pair_B2: npt.NDArray[n
         last_S=torch.from_numpy(last_S),
         length_S=torch.from_numpy(length_S),
         pair_B2=torch.from_numpy(pair_B2),
+        blocks=[] if is_plain else blocks,
         filled=filled,
     )

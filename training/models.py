@@ -5,7 +5,7 @@ R rows, T positions, M = R x T places, N gathered places, S sequences, D width, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,15 +13,15 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from training import attention
 from training.adapters import adapter_of, adapter_prepare, quantises
 from training.bases import PROBE, base_load, base_resolve, ends_of, tokenizer_load
 from training.config import LoraSettings
 from training.contract import PolicyRef
 from training.errors import ModelUnusable
-from training.layout import Kind, Layout, layout_of_pairs
+from training.layout import Kind, Layout
 from training.logprobs import TokenScores, chunk_rows, token_logprobs, token_scores
 from training.losses import sequence_sums
-from training.rows import PairTokens
 from training.tokens import Speech
 
 PACKED_ROW = 4096  # places of a packed row on a GPU: long enough that its matrix products run at full speed
@@ -108,20 +108,21 @@ class Policy(Backbone):
         """Last hidden states of every place, shape (M, D)."""
         inputs: dict[str, Any] = {"input_ids": layout.ids_RT, "use_cache": False}
         if layout.segment_RT is not None:
-            inputs["attention_mask"] = self._mask(layout)
-            inputs["position_ids"] = layout.position_RT
+            inputs |= self._who_sees_whom(layout) | {"position_ids": layout.position_RT}
         with self.autocast():
             hidden_RTD: Tensor = self.inner.base_model(**inputs).last_hidden_state
         return hidden_RTD.flatten(0, 1)
 
-    def _mask(self, layout: Layout) -> Any:
-        """Who sees whom: blocks for FlexAttention, which skips empty ones, else one number per pair of places."""
+    def _who_sees_whom(self, layout: Layout) -> dict[str, Any]:
+        """Blocks for attention by segments and for FlexAttention, else one number per pair of places."""
+        if self.inner.config._attn_implementation == attention.NAME:
+            return {"attention_mask": torch.zeros(1, 1, 1, 1), "blocks": layout.blocks}
         if self.inner.config._attn_implementation == "flex_attention":
-            return _block_mask(layout)
+            return {"attention_mask": _block_mask(layout)}
         dtype = torch.bfloat16 if self.mixed else self.inner.dtype
         mask_RTT = layout.mask_RTT()
         seen_RTT = torch.zeros(mask_RTT.shape, dtype=dtype, device=self.device)
-        return seen_RTT.masked_fill_(~mask_RTT, torch.finfo(dtype).min)[:, None]
+        return {"attention_mask": seen_RTT.masked_fill_(~mask_RTT, torch.finfo(dtype).min)[:, None]}
 
     def head(self, hidden_ND: Tensor) -> Tensor:
         """Logits of the next token, shape (N, V), as the whole model would give them."""
@@ -152,55 +153,60 @@ class Policy(Backbone):
 
 def layout_choose(
     policy: Policy,
-    pairs: Sequence[PairTokens],
     wanted: Literal["auto", "shared", "separate", "packed"],
     longest: int,
-    score: Callable[[Layout], Tensor],
+    laid: Callable[[Kind], Layout],
+    numbers: Callable[[Layout], Tensor],
 ) -> tuple[Kind, str | None]:
-    """The layout to compute in, and a sentence when it is not the one that was hoped for.
+    """The layout to compute in, and a sentence when it is not the one that was hoped for; sets the attention.
 
-    A shared prompt is proven to change nothing, on the longest comparisons, rather than looked up by name:
+    A shared or packed row is proven to change nothing, on the longest rows, rather than looked up by name:
     windows, state-space layers and position biases all break it, and new families appear monthly.
     longest  tokens of the longest sequence, to hold against attention windows
-    score    what must not change: one number per sequence
+    laid     the rows to try it on, in a layout
+    numbers  what must not change
     Raises ModelUnusable when a layout was asked for that would change the numbers.
     """
     if wanted == "separate":
         return "separate", None
-    kind: Kind = "packed" if wanted == "packed" or (wanted == "auto" and policy.device.type == "cuda") else "shared"
-    if policy.device.type == "cuda":
-        policy.inner.set_attn_implementation("flex_attention")
-    reason = _why_not(policy, pairs, kind, longest, score)
-    if reason is None:
-        return kind, None
-    if policy.device.type == "cuda":
-        policy.inner.set_attn_implementation("sdpa")
-        if wanted == "auto" and _why_not(policy, pairs, "shared", longest, score) is None:
-            return "shared", f"Prompts are not packed: {reason}."
+    fastest: Kind = "packed" if policy.device.type == "cuda" else "shared"
+    kind = fastest if wanted == "auto" else wanted
+    own = policy.inner.config._attn_implementation
+    reason = _why_not(policy, longest)
+    for how in () if reason else ("flex_attention" if policy.device.type == "cuda" else attention.NAME, own):
+        reason = _numbers_change(policy, how, kind, laid, numbers)
+        if reason is None:
+            return kind, None
     if wanted != "auto":
         raise ModelUnusable(f"The layout {wanted} does not work for this model: {reason}. Choose separate or auto.")
     return "separate", f"Every answer is computed in a row of its own: {reason}."
 
 
-def _why_not(
-    policy: Policy, pairs: Sequence[PairTokens], kind: Kind, longest: int, score: Callable[[Layout], Tensor]
-) -> str | None:
-    """What speaks against a layout, or None."""
+def _why_not(policy: Policy, longest: int) -> str | None:
     window = _window(policy.inner.config.get_text_config())
     if window is not None and longest > window:
         return f"its attention window of {window} is shorter than the longest row of {longest} tokens"
+    return None
+
+
+def _numbers_change(
+    policy: Policy, how: str, kind: Kind, laid: Callable[[Kind], Layout], numbers: Callable[[Layout], Tensor]
+) -> str | None:
+    """Why this attention does not do, or None; it is set when it does, and the model's own otherwise."""
+    before = policy.inner.config._attn_implementation
     try:
         with torch.no_grad():
-            ours_B2, apart_B2 = (
-                score(layout)[layout.pair_B2]
-                for layout in (layout_of_pairs(pairs, name, row_length=PACKED_ROW) for name in (kind, "separate"))
-            )
+            apart = numbers(laid("separate"))
+            attention.by_segments(policy.inner) if how == attention.NAME else policy.inner.set_attn_implementation(how)
+            ours = numbers(laid(kind))
     except (RuntimeError, NotImplementedError, ValueError, TypeError) as error:
-        return f"the model refuses it ({str(error).splitlines()[0][:120]})"
+        policy.inner.set_attn_implementation(before)
+        return f"the model refuses it ({(str(error).splitlines() or ['without a word'])[0][:120]})"
     tolerance = 1e-4 if policy.inner.dtype == torch.float32 and not policy.mixed else 2e-2
-    if not torch.allclose(ours_B2, apart_B2, rtol=tolerance, atol=tolerance):
-        return f"its numbers change by up to {float((ours_B2 - apart_B2).abs().max()):.2g}"
-    return None
+    if torch.allclose(ours, apart, rtol=tolerance, atol=tolerance):
+        return None
+    policy.inner.set_attn_implementation(before)
+    return f"its numbers change by up to {float((ours - apart).abs().max()):.2g}"
 
 
 def _window(config: Any) -> int | None:

@@ -75,7 +75,14 @@ def train_reward(request: RewardRequest, report: Callable[[AnyEvent], None]) -> 
     model = RewardModel.fresh(backbone, rows.criteria, settings, request.seed)
     kind: Kind = "separate"
     if not isinstance(backbone, Encoder):
-        kind, why = layout_choose(backbone, rows.longest(2), settings.layout, rows.longest_sequence, model.scores)
+        longest = rows.longest(2)
+        kind, why = layout_choose(
+            backbone,
+            settings.layout,
+            rows.longest_sequence,
+            lambda kind: layout_of_pairs(longest, kind, row_length=PACKED_ROW),
+            lambda layout: model.scores(layout)[layout.pair_B2],
+        )
         if why:
             journal.note(why)
 

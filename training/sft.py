@@ -32,7 +32,7 @@ from training.config import SftSettings
 from training.contract import AnyEvent, DemonstrationRecord, RunReport, SftRequest, file_sha256
 from training.errors import NothingToLearn
 from training.layout import layout_of_conversations
-from training.models import Policy, policy_load
+from training.models import Policy, layout_choose, policy_load
 from training.rows import ConversationRows, conversation_rows
 
 HELD_OUT_ONE_IN = 50
@@ -64,6 +64,16 @@ def train_sft(request: SftRequest, report: Callable[[AnyEvent], None]) -> RunRep
         journal.note(sentence)
     if len(train) == 0:
         raise NothingToLearn(f"{path.name} leaves no conversation to learn from.")
+    longest = [train[int(row)] for row in np.argsort(-train.lengths, kind="stable")[:2]]
+    _, why = layout_choose(
+        policy,
+        "packed" if settings.packing else "separate",
+        int(train.lengths.max()),
+        lambda kind: layout_of_conversations(longest, row_length=settings.max_length if kind == "packed" else 0),
+        policy.logprobs,
+    )
+    if why:
+        journal.note(why)
     imitation = Imitation(policy, train, settings)
 
     journal.stage(f"Training on {len(train):,} conversations.")

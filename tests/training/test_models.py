@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,18 @@ each_layout = pytest.mark.parametrize("kind", ["separate", "shared", "packed"])
 
 def load(folder: Path) -> Policy:
     return policy_load(PolicyRef(label="policy", base_model=str(folder)), CPU)
+
+
+def chosen_layout(
+    policy: Policy, pairs: list[PairTokens], wanted: Literal["auto"] | Kind, longest: int
+) -> tuple[Kind, str | None]:
+    return layout_choose(
+        policy,
+        wanted,
+        longest,
+        lambda kind: layout_of_pairs(pairs, kind, row_length=128),
+        lambda layout: policy.logprobs(layout)[layout.pair_B2],
+    )
 
 
 def pairs_of(speech: Speech, count: int = 6) -> list[PairTokens]:
@@ -113,7 +125,7 @@ def test_other_families_give_the_log_probabilities_of_full_logits(tmp_path: Path
     )
     policy = load(family_save(tmp_path / family, config))
     pairs = pairs_of(policy.speech)
-    kind, note = layout_choose(policy, pairs, "auto", 60, policy.logprobs)
+    kind, note = chosen_layout(policy, pairs, "auto", 60)
 
     assert (kind, note) == ("shared", None)
     naive = logprobs_naive(tmp_path / family, pairs)
@@ -130,13 +142,13 @@ def test_a_window_that_is_shorter_than_a_row_leaves_rows_of_their_own(tmp_path: 
     policy = load(family_save(tmp_path / "windowed", config))
     pairs = pairs_of(policy.speech)
 
-    chosen, note = layout_choose(policy, pairs, "auto", 40, policy.logprobs)
+    chosen, note = chosen_layout(policy, pairs, "auto", 40)
     assert chosen == "separate"
     assert note is not None
     assert "its attention window of 8 is shorter than the longest row of 40 tokens" in note
     if kind != "separate":
         with pytest.raises(ModelUnusable, match="Choose separate or auto"):
-            layout_choose(policy, pairs, kind, 40, policy.logprobs)
+            chosen_layout(policy, pairs, kind, 40)
 
 
 # --- loading -----------------------------------------------------------------
