@@ -5,18 +5,13 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from django import forms
 from django.contrib.auth import password_validation
-from pydantic import ValidationError as SettingsInvalid
-from pydantic.fields import FieldInfo
 
 from annotator.domain.verdicts import PRESETS as SCALES
 from annotator.domain.verdicts import Preset
-from training.config import PRESETS, RoundSettings, Settings
 
 MAX_UPLOAD_BYTES = 16 * 1024 * 1024
 MAX_PROMPTS_AT_ONCE = 20_000
@@ -266,153 +261,3 @@ def conversation_of(row: Any) -> Any:
     if isinstance(row, list):
         return row
     raise ValueError("expected a text, a list of messages, or an object with “prompt” or “messages”.")
-
-
-# --- launching ---------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Section:
-    """One recipe's settings on the launch page."""
-
-    code: str
-    title: str
-    sentence: str
-    fields: list[forms.BoundField]
-
-    @property
-    def has_errors(self) -> bool:
-        return any(field.errors for field in self.fields)
-
-
-class LaunchForm(forms.Form):
-    """Every setting of a round, made from the fields of `RoundSettings` and nothing else.
-
-    A field is called by its path (`dpo.learning_rate`). Titles, descriptions,
-    ranges and defaults are those of the settings, so page and checkpoint never differ.
-    """
-
-    SECTIONS = {
-        "": "Round",
-        "reward": "Reward model",
-        "dpo": "Policy (DPO)",
-        "evaluate": "Evaluation",
-        "evaluate.sampling": "Answers for the evaluation",
-        "generate": "Answers for the next round",
-    }
-    SENTENCES = {
-        "": "What holds for all stages.",
-        "evaluate.sampling": "How both policies answer the held-out prompts.",
-        "generate": "How the promoted policy writes the answers that raters see next.",
-    }
-
-    def __init__(self, *args: Any, start: RoundSettings, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.settings: RoundSettings | None = None
-        self._sections: dict[str, list[str]] = {}
-        for path, field, value in _leaves(start):
-            self.fields[path] = _form_field(field, value)
-            self._sections.setdefault(path.rpartition(".")[0], []).append(path)
-
-    @property
-    def sections(self) -> list[Section]:
-        return [
-            Section(code or "round", self.SECTIONS[code], self._sentence(code), [self[path] for path in paths])
-            for code, paths in self._sections.items()
-        ]
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if self.errors:
-            return cleaned
-        nested: dict[str, Any] = {}
-        for path, value in cleaned.items():
-            *parents, name = path.split(".")
-            place = nested
-            for parent in parents:
-                place = place.setdefault(parent, {})
-            place[name] = value
-        try:
-            self.settings = RoundSettings.model_validate(nested)
-        except SettingsInvalid as error:
-            for problem in error.errors(include_url=False, include_input=False):
-                path = ".".join(str(part) for part in problem["loc"])
-                self.add_error(path if path in self.fields else None, problem["msg"] + ".")
-        return cleaned
-
-    def _sentence(self, code: str) -> str:
-        if code in self.SENTENCES:
-            return self.SENTENCES[code]
-        owner: type[Settings] = RoundSettings
-        for part in filter(None, code.split(".")):
-            owner = type(getattr(owner(), part))
-        return (owner.__doc__ or "").strip()
-
-
-def launch_presets() -> list[tuple[str, str]]:
-    """Code and sentence of each preset, in the order of the cards."""
-    return [(code, sentence) for code, (sentence, _) in PRESETS.items()]
-
-
-def launch_start(code: str) -> tuple[str, RoundSettings]:
-    """The preset with this code, or the first one."""
-    known = code if code in PRESETS else next(iter(PRESETS))
-    return known, PRESETS[known][1]
-
-
-def settings_shown(settings: dict[str, Any]) -> list[tuple[str, list[tuple[str, Any, str]]]]:
-    """Stored round settings as (section, [(title, value, description)]), for reading."""
-    shown: dict[str, list[tuple[str, Any, str]]] = {}
-    for path, field, _ in _leaves(RoundSettings()):
-        value: Any = settings
-        for part in path.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        shown.setdefault(LaunchForm.SECTIONS[path.rpartition(".")[0]], []).append(
-            (field.title or path, value, field.description or "")
-        )
-    return list(shown.items())
-
-
-def _leaves(settings: Settings, prefix: str = "") -> Iterator[tuple[str, FieldInfo, Any]]:
-    """Each plain setting with its path and value; a section's own settings come before its sub-sections."""
-    inner = []
-    for name, field in type(settings).model_fields.items():
-        value = getattr(settings, name)
-        if isinstance(value, Settings):
-            inner.append((f"{prefix}{name}.", value))
-        else:
-            yield f"{prefix}{name}", field, value
-    for path, value in inner:
-        yield from _leaves(value, path)
-
-
-def _form_field(field: FieldInfo, value: Any) -> forms.Field:
-    kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not NoneType]
-    is_optional = NoneType in get_args(field.annotation)
-    limits = {
-        key: getattr(limit, key) for limit in field.metadata for key in ("ge", "gt", "le", "lt") if hasattr(limit, key)
-    }
-    range_text = _range_text(limits)
-    shared: dict[str, Any] = {
-        "label": field.title,
-        "help_text": f"{field.description or ''} {range_text}".strip(),
-        "initial": value,
-        "required": not is_optional,
-    }
-    if get_origin(field.annotation) is Literal:
-        return forms.ChoiceField(choices=[(kind, kind) for kind in kinds], **shared)
-    if kinds[0] is bool:
-        return forms.BooleanField(**{**shared, "required": False})
-    number: dict[str, Any] = {"min_value": limits.get("ge"), "max_value": limits.get("le")}
-    if kinds[0] is int:
-        return forms.IntegerField(**shared, **number)
-    if kinds[0] is float:
-        return forms.FloatField(**shared, **number, widget=forms.NumberInput(attrs={"step": "any"}))
-    return forms.CharField(**shared)
-
-
-def _range_text(limits: dict[str, Any]) -> str:
-    low = f"from {limits['ge']:g}" if "ge" in limits else f"above {limits['gt']:g}" if "gt" in limits else ""
-    high = f"to {limits['le']:g}" if "le" in limits else f"below {limits['lt']:g}" if "lt" in limits else ""
-    text = " ".join(part for part in (low, high) if part)
-    return f"Range: {text}." if text else ""

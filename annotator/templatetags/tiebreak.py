@@ -123,7 +123,7 @@ def setting(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, dict):
         return ", ".join(f"{words(name)} {setting(inner)}" for name, inner in value.items())
-    return DASH if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return DASH if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @register.filter

@@ -12,9 +12,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from annotator import access, tasks
 from annotator.exceptions import Conflict
-from annotator.forms import LaunchForm, launch_presets, launch_start, settings_shown
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Member, Round
+from annotator.round_settings import LaunchForm, launch_presets, launch_start, settings_shown
 from annotator.selectors import rounds as select
 from annotator.selectors.quality import estimates_of, quality_of_round
 from annotator.services import rounds as services
@@ -69,8 +69,8 @@ def launch(request: SignedInRequest, slug: str, number: int) -> HttpResponse:
         try:
             services.round_launch(round=round, settings=form.settings, by=request.user)
         except Conflict as error:
-            form.add_error(None, error.message)
-            return render(request, "rounds/launch.html", _launch(member, round, form, code), status=error.status)
+            context = {**_launch(member, round, form, code), "refusal": error.message}
+            return render(request, "rounds/launch.html", context, status=error.status)
         tasks.ring()
         messages.success(request, f"{round} is launched. This page follows it.")
         return SeeOther(reverse("round", args=[slug, number]))

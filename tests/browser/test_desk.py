@@ -24,14 +24,14 @@ def test_a_round_is_launched_from_the_page(
     sign_in(page, cast.olga)
     page.goto("/p/shop/")
     page.get_by_role("link", name="Launch round").click()
+    page.wait_for_load_state()
 
     page.get_by_label("Quick").check()
-    expect(page.locator("[name='dpo.epochs']")).to_have_value("1.0")
-    page.get_by_text("Policy (DPO)").click()
+    expect(page.locator("[name='dpo.epochs']")).to_have_value("1")
     page.locator("[name='dpo.beta']").fill("0")
     page.get_by_role("button", name="Launch round").click()
     expect(page.locator("[id='id_dpo.beta_error']")).to_be_visible()
-    assert page.locator("[name='dpo.epochs']").input_value() == "1.0"
+    assert page.locator("[name='dpo.epochs']").input_value() == "1"
     page.locator("[name='dpo.beta']").fill("0.2")
     page.get_by_role("button", name="Launch round").click()
 
@@ -39,6 +39,32 @@ def test_a_round_is_launched_from_the_page(
     expect(page.get_by_text("Round 1 is launched.")).to_be_visible()
     collecting.refresh_from_db()
     assert collecting.settings["dpo"]["beta"] == 0.2
+
+
+def test_settings_behind_the_fold_are_reached_and_refused_by_keyboard(
+    page: Any, cast: Cast, collecting: Round, sign_in: Callable[[Any, User], None]
+) -> None:
+    judged(cast.shop, cast.ann)
+    sign_in(page, cast.olga)
+    page.goto("/p/shop/rounds/1/launch/")
+    smoothing = page.get_by_label("Label smoothing")
+    expect(smoothing).to_be_hidden()
+
+    page.locator("[name='dpo.loss']").focus()
+    page.keyboard.type("ipo")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(smoothing).to_be_focused()
+    smoothing.fill("0.1")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("alert")).to_be_focused()
+    expect(page.get_by_role("alert")).to_contain_text("Label smoothing acts only with the loss sigmoid")
+    expect(smoothing).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#section-dpo")).to_be_in_viewport()
 
 
 PAGES = [

@@ -225,14 +225,14 @@ def test_a_round_is_launched_with_the_settings_of_the_page(cast: Cast, collectin
     page = olga.get("/p/shop/rounds/1/launch/?preset=thorough")
     fields = forms_of(page)["settings"].fields
 
-    launched = olga.post("/p/shop/rounds/1/launch/", {**fields, "dpo.beta": "0.3", "dpo.loss": "sigmoid"})
+    launched = olga.post("/p/shop/rounds/1/launch/", {**fields, "dpo.beta": "0.3"})
 
     assert launched["Location"] == "/p/shop/rounds/1/"
     collecting.refresh_from_db()
     assert collecting.state == RoundState.FROZEN
     assert collecting.settings["dpo"]["beta"] == 0.3
     assert collecting.settings["reward"]["epochs"] == PRESETS["thorough"][1].reward.epochs
-    again = olga.post("/p/shop/rounds/1/launch/", {**fields, "dpo.loss": "sigmoid"})
+    again = olga.post("/p/shop/rounds/1/launch/", fields)
     assert again.status_code == 409
     assert "cannot become frozen" in text_of(again)
 
@@ -242,7 +242,7 @@ def test_untouched_settings_are_those_of_the_preset(cast: Cast, collecting: Roun
     judged(cast.shop, cast.ann)
     fields = forms_of(olga.get("/p/shop/rounds/1/launch/?preset=quick"))["settings"].fields
 
-    olga.post("/p/shop/rounds/1/launch/", {**fields, "dpo.loss": PRESETS["quick"][1].dpo.loss})
+    olga.post("/p/shop/rounds/1/launch/", fields)
 
     collecting.refresh_from_db()
     assert collecting.settings == PRESETS["quick"][1].model_dump(mode="json")
@@ -256,7 +256,7 @@ def test_a_setting_out_of_range_is_said_next_to_it(
 ) -> None:
     fields = forms_of(olga.get("/p/shop/rounds/1/launch/"))["settings"].fields
 
-    refused = olga.post("/p/shop/rounds/1/launch/", {**fields, "dpo.loss": "sigmoid", "dpo.beta": value})
+    refused = olga.post("/p/shop/rounds/1/launch/", {**fields, "dpo.beta": value})
 
     assert refused.status_code == 422
     error = re.search(r'id="id_dpo.beta_error">(.*?)</div>', refused.content.decode(), re.DOTALL)
@@ -267,7 +267,7 @@ def test_a_setting_out_of_range_is_said_next_to_it(
 def test_a_round_without_judgments_is_not_launched(cast: Cast, collecting: Round, olga: Client) -> None:
     fields = forms_of(olga.get("/p/shop/rounds/1/launch/"))["settings"].fields
 
-    refused = olga.post("/p/shop/rounds/1/launch/", {**fields, "dpo.loss": "sigmoid"})
+    refused = olga.post("/p/shop/rounds/1/launch/", fields)
 
     assert refused.status_code == 409
     assert "Nothing to learn from yet" in text_of(refused)
