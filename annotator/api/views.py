@@ -127,12 +127,18 @@ def _settings(preset: str, changes: Any) -> RoundSettings:
     """The preset with `changes` laid over it, section by section. Raises InputInvalid naming the field."""
     if changes is not None and not isinstance(changes, dict):
         raise InputInvalid("settings: must be an object.")
-    merged = PRESETS[preset][1].model_dump()
-    for name, value in (changes or {}).items():
-        before = merged.get(name)
-        merged[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
     try:
-        return RoundSettings.model_validate(merged)
+        return RoundSettings.model_validate(_laid_over(PRESETS[preset][1].model_dump(), changes or {}))
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
+        problems = "; ".join(
+            f"{'.'.join(map(str, p['loc']))}: {p['msg'].removeprefix('Value error, ')}" for p in error.errors()
+        )
         raise InputInvalid(f"settings: {problems}") from error
+
+
+def _laid_over(before: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(before)
+    for name, value in changes.items():
+        inner = before.get(name)
+        merged[name] = _laid_over(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return merged

@@ -71,6 +71,23 @@ def test_a_misspelt_setting_is_named_and_nothing_is_launched(round: Round, olga:
     assert round.state == RoundState.COLLECTING
 
 
+def test_a_change_deep_inside_leaves_its_neighbours_alone(round: Round, olga: User) -> None:
+    launch(client_of(olga), {"settings": {"evaluate": {"sampling": {"temperature": 0.5}}}})
+
+    round.refresh_from_db()
+    sampling = round.settings["evaluate"]["sampling"]
+    assert (sampling["temperature"], sampling["answers_per_prompt"]) == (0.5, 1)
+
+
+def test_settings_that_do_not_fit_together_are_refused_with_the_sentence(round: Round, olga: User) -> None:
+    answer = launch(client_of(olga), {"settings": {"dpo": {"loss": "ipo", "label_smoothing": 0.1}}})
+
+    assert answer.status_code == 422
+    assert "settings: dpo: label_smoothing acts only with the loss sigmoid" in answer.json()["detail"]
+    round.refresh_from_db()
+    assert round.state == RoundState.COLLECTING
+
+
 def test_launching_twice_says_conflict(round: Round, olga: User) -> None:
     client = client_of(olga)
     launch(client)
