@@ -66,12 +66,12 @@ class Case:
     def name(self) -> str:
         return f"{self.family} {self.loss} {'full' if self.full else 'lora'}"
 
-    def job(self, folder: Path, **more: Any) -> Job:
+    def job(self, folder: Path, *, steps: int = STEPS, **more: Any) -> Job:
         return Job(
             task="dpo",
             model=str(folder / self.family),
             rows=str(folder / "rows.jsonl"),
-            steps=STEPS,
+            steps=steps,
             batch_size=BATCH,
             dpo=LOSSES[self.loss],
             lora=None if self.full else Lora(rank=8, alpha=16.0),

@@ -164,7 +164,7 @@ class Dpo:
     mismatched_R2: LogprobsR2 = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reference_R2 = self.mismatched_R2 = np.zeros((len(self.rows), 2), np.float32)
+        self.reference_R2 = self.mismatched_R2 = np.zeros((len(self.rows), 2))
         self.mismatched = MismatchedRows(self.rows)
         self.objective = _objective(self.settings)
 
@@ -221,7 +221,7 @@ class Dpo:
             logprob_N = self.policy.token_logprobs(layout)
         policy_B2, reference_B2 = self.sums(layout, logprob_N), self._kept(self.reference_R2, numbers)
         length_B2 = layout.length_S[layout.pair_B2]
-        targets_B4 = torch.from_numpy(self.rows.table["targets"][list(numbers), 0]).float().to(self.policy.device)
+        targets_B4 = torch.from_numpy(self.rows.table["targets"][list(numbers), 0]).to(self.policy.device)
         targets = losses.Targets(targets_B4[:, 0], targets_B4[:, 2], targets_B4[:, 3])
         if self.settings.loss == "kto":
             loss_B = self._kto_losses(numbers, policy_B2, reference_B2, targets.prefer_first_B)

@@ -434,11 +434,13 @@ def ld_sums(
 
 
 def sequence_sums(value_N: Tensor, sequence_N: Tensor, sequences: int) -> Tensor:
-    """The sum of the values of each sequence, shape (S,); a sequence without tokens has sum 0.
+    """The sum of the values of each sequence, shape (S,), float64; a sequence without tokens has sum 0.
 
+    Losses look at differences of such sums, and a sum of 300 nats is rounded by 3e-5 in float32.
     sequence_N  which of the S sequences each token belongs to, in [0, S)
     """
-    return torch.zeros(sequences, dtype=value_N.dtype, device=value_N.device).index_add(0, sequence_N, value_N)
+    total_S = torch.zeros(sequences, dtype=torch.float64, device=value_N.device)
+    return total_S.index_add(0, sequence_N, value_N.double())
 
 
 def sft_loss(logprob_S: Tensor, tokens: float) -> Tensor:

@@ -30,7 +30,7 @@ from training.contract import file_sha256
 from training.models import Policy
 from training.rows import PairTokens
 
-LogprobsR2 = npt.NDArray[np.float32]  # of (first, second) of every row, summed, in nats
+LogprobsR2 = npt.NDArray[np.float64]  # of (first, second) of every row, summed, in nats
 STORE = "logprobs.sqlite"
 CHUNK = 64  # comparisons per pass
 SPOT_CHECKED = 0.01  # share of the kept numbers that every run computes again
@@ -96,8 +96,8 @@ def reference_of(
     Returns an array of shape (R, 2) that is mapped from `file`, not held in memory.
     """
     if len(rows) == 0:
-        return np.zeros((0, 2), np.float32), ""
-    logprob_R2 = np.memmap(file, np.float32, "w+", shape=(len(rows), 2))
+        return np.zeros((0, 2)), ""
+    logprob_R2 = np.memmap(file, np.float64, "w+", shape=(len(rows), 2))
     stale = computed = 0
     for start in range(0, len(rows), CHUNK):
         pairs = [rows[row] for row in range(start, min(start + CHUNK, len(rows)))]
