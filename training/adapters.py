@@ -30,6 +30,9 @@ from training.fused import adapters_fuse
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+# Kernels of state-space layers read the weight of this layer themselves and would pass an adapter by; peft refuses it.
+PASSED_BY = "out_proj"
+PASSED_BY_IN = ("falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h")
 
 
 def adapter_of(ref: PolicyRef) -> tuple[str | None, Path | None]:
@@ -164,6 +167,8 @@ def _targets(base: PreTrainedModel, lora: LoraSettings) -> list[str]:
         for name, module in base.named_modules()
         if isinstance(module, nn.Linear | Conv1D)
     }
+    if base.config.model_type in PASSED_BY_IN:
+        linear.pop(PASSED_BY, None)
     if lora.lora_targets == "all-linear":
         return sorted(name for name, module in linear.items() if module is not head)
     wanted = sorted({name.strip() for name in lora.lora_targets.split(",")} - {""})
