@@ -5,6 +5,7 @@ B rows, H heads of the queries, G heads of keys and values, C columns, K key wid
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -83,6 +84,9 @@ class AnswerCache:
         self.can_join = all(type(layer) is DynamicLayer for layer in self.states.layers)
         self.growing = [GrowingLayer() for _ in self.states.layers if self.can_join]
         self.states.layers = list(self.growing) or self.states.layers
+        # Families with a state spell it differently, and ignore what they do not know.
+        accepted = inspect.signature(model.base_model.forward).parameters
+        self.argument = {"cache_params" if "cache_params" in accepted else "past_key_values": self.states}
         self.mask_BC = mask_BC
         self.filled = mask_BC.shape[1]
 
@@ -91,7 +95,7 @@ class AnswerCache:
         if self.can_join:
             self._copy(rows, first)
         else:
-            self.states.batch_select_indices(rows)
+            self.states.reorder_cache(rows)  # type: ignore[arg-type]
             self.mask_BC = self.mask_BC[rows]
 
     def rows_put(self, slots: Tensor, other: AnswerCache, rows: Tensor) -> None:

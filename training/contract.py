@@ -121,7 +121,7 @@ class DemonstrationRecord(Frozen):
 class ResponseRecord(Frozen):
     """An answer that a policy wrote, with the ids it was written in.
 
-    finish   "stop" when the policy ended its turn itself, "length" when it was cut off
+    finish   "stop" when the policy ended its turn itself or came to the stop text, "length" when it was cut off
     policy   the label of the policy in the request
     """
 

@@ -225,11 +225,7 @@ class _Desk:
     def _read(self, ids_BT: Tensor, position_BT: Tensor, cache: AnswerCache) -> Tensor:
         """Logits of the token after the last column, shape (B, V)."""
         hidden_BTD = self.policy.causal_lm.base_model(
-            input_ids=ids_BT,
-            attention_mask=cache.mask_BC,
-            position_ids=position_BT,
-            past_key_values=cache.states,
-            use_cache=True,
+            input_ids=ids_BT, attention_mask=cache.mask_BC, position_ids=position_BT, use_cache=True, **cache.argument
         ).last_hidden_state
         return self.policy.head(hidden_BTD[:, -1]).float()
 
