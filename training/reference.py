@@ -68,12 +68,14 @@ def policy_identity(policy: Policy, *how: object) -> str:
     """A digest of everything but the ids that a log-probability depends on; `how` it is laid out and summed."""
     folder = Path(base_resolve(policy.ref.base_model))
     config = policy.inner.config
+    files = [*folder.glob("config.json"), *sorted(folder.glob("*.safetensors"))]
     parts = [
-        *(f"{path.name} {file_sha256(path)}" for path in sorted(folder.glob("*.safetensors"))),
+        *(f"{path.name} {file_sha256(path)}" for path in files),
         str(getattr(config, "_commit_hash", None)),  # a hub model has no folder here, but a commit
         policy.ref.base_model if not folder.is_dir() else "",
         policy.parent_sha256 or "base",
         f"{policy.inner.dtype} {policy.mixed} {policy.device.type} {config._attn_implementation}",
+        str(getattr(config, "quantization_config", None)),
         *map(str, how),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -98,32 +100,31 @@ def reference_of(
     if len(rows) == 0:
         return np.zeros((0, 2)), ""
     logprob_R2 = np.memmap(file, np.float64, "w+", shape=(len(rows), 2))
-    stale = computed = 0
-    for start in range(0, len(rows), CHUNK):
+    trusts, computed, start = True, 0, 0
+    while start < len(rows):
         pairs = [rows[row] for row in range(start, min(start + CHUNK, len(rows)))]
         keys = [key for pair in pairs for key in _keys(identity, pair, by_pair)]
-        kept_B2 = np.array(store.get(keys)).reshape(-1, 2)
+        kept_B2 = np.array(store.get(keys)).reshape(-1, 2) if trusts else np.full((len(pairs), 2), np.nan)
         missing = np.isnan(kept_B2).any(1)
         checked = ~missing & _drawn(keys[::2], start == 0)
         wanted = np.flatnonzero(missing | checked)
         if len(wanted):
             fresh_B2 = _computed([pairs[at] for at in wanted], score, batch_size)
             if not _agree(kept_B2[wanted], fresh_B2):
-                # Something that the key does not know has changed: nothing kept can be trusted in this run.
-                stale += 1
-                fresh_B2 = _computed(pairs, score, batch_size)
-                wanted = np.arange(len(pairs))
-                kept_B2[:] = np.nan
+                # Something that the key does not know has changed, so nothing that was kept can be trusted: once more.
+                trusts, computed, start = False, 0, 0
+                continue
             # What held stays as it is kept, to the last bit: a second start of a run must see the same reference.
             kept_B2[wanted] = np.where(np.isnan(kept_B2[wanted]), fresh_B2, kept_B2[wanted])
             computed += len(wanted)
             store.put([keys[2 * at + side] for at in wanted for side in (0, 1)], kept_B2[wanted].flatten().tolist())
         logprob_R2[start : start + len(pairs)] = kept_B2
+        start += len(pairs)
     logprob_R2.flush()
     known = len(rows) - computed
     sentence = f"The parent was asked about {computed:,} comparisons; its answers to {known:,} were known from before."
-    if stale:
-        sentence += f" {stale} kept batches did not hold when checked, and were computed anew."
+    if not trusts:
+        sentence += " Answers that were kept did not hold when checked, so all were computed anew."
     return logprob_R2, sentence
 
 
