@@ -22,8 +22,8 @@ from training.errors import ModelUnusable
 
 STARTER = Path(__file__).parent / "starter" / "model"
 
-# Below this size the casts of a bf16 pass on CPU cost more than its arithmetic saves.
-BF16_ON_CPU_FROM = 100_000_000
+# From this width on, bfloat16 is the faster arithmetic on CPUs that have it; below, casts cost more than it saves.
+BF16_ON_CPU_FROM = 256
 
 # For base models that come without a chat template. Roles are words, turns end
 # with the end-of-text token; it is saved with every checkpoint that uses it.
@@ -85,8 +85,8 @@ def base_load(
         raise ModelUnusable(f"{folder} cannot be loaded as a causal language model: {error}") from error
     if quantised:
         return model
-    parameters = sum(p.numel() for p in model.parameters())
-    dtype = _dtype_for(device, parameters) if precision == "auto" else getattr(torch, precision)
+    width = int(model.config.get_text_config().hidden_size)
+    dtype = _dtype_for(device, width) if precision == "auto" else getattr(torch, precision)
     return base_move(model, device, dtype)
 
 
@@ -114,11 +114,11 @@ def _in_4_bits(device: torch.device) -> dict[str, Any]:
     return {"dtype": arithmetic, "quantization_config": config, "device_map": {"": device}}
 
 
-def _dtype_for(device: torch.device, parameters: int) -> torch.dtype:
+def _dtype_for(device: torch.device, width: int) -> torch.dtype:
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     native = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return torch.bfloat16 if native and parameters >= BF16_ON_CPU_FROM else torch.float32
+    return torch.bfloat16 if native and width >= BF16_ON_CPU_FROM else torch.float32
 
 
 def tokenizer_load(folder: str, *, needs_turns: bool = True) -> tuple[PreTrainedTokenizerBase, list[str]]:

@@ -115,7 +115,9 @@ class Policy(Backbone):
 
     def _who_sees_whom(self, layout: Layout) -> dict[str, Any]:
         """Blocks for attention by segments and for FlexAttention, else one number per pair of places."""
-        if self.inner.config._attn_implementation == attention.NAME:
+        heads = int(self.inner.config.get_text_config().num_attention_heads)
+        by_segments = self.inner.config._attn_implementation == attention.NAME
+        if by_segments and attention.blocks_pay(layout, heads):
             return {"attention_mask": torch.zeros(1, 1, 1, 1), "blocks": layout.blocks}
         if self.inner.config._attn_implementation == "flex_attention":
             return {"attention_mask": _block_mask(layout)}
