@@ -135,11 +135,11 @@ def _dice_of(row: PromptRecord) -> bytes:
 @torch.no_grad()
 def _margins(score: Callable[[Layout], Tensor], rows: PairRows, batch_size: int) -> Tensor:
     """score(first) - score(second), shape (R,)."""
-    margin_R = torch.zeros(len(rows))
+    margin_R = torch.zeros(len(rows), dtype=torch.float64)
     numbers = np.arange(len(rows))
     for batch in batches_in_order(rows.lengths(numbers), batch_size):
         layout = layout_of_pairs([rows[row] for row in batch], "separate")
-        score_B2 = score(layout).cpu()[layout.pair_B2]
+        score_B2 = score(layout).double().cpu()[layout.pair_B2]
         margin_R[batch] = score_B2[:, 0] - score_B2[:, 1]
     return margin_R
 
