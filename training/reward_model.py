@@ -16,7 +16,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 from training.adapters import adapter_of, adapter_prepare, quantises
 from training.bases import base_move, base_resolve, tokenizer_load
-from training.config import LoraSettings, RewardSettings
+from training.config import RewardSettings
 from training.contract import PolicyRef, checkpoint_verify
 from training.errors import CheckpointIncomplete, ModelUnusable
 from training.layout import Layout
@@ -24,8 +24,8 @@ from training.models import Backbone, Policy, policy_load
 from training.tokens import Speech
 
 REWARD_HEAD = "reward_head.safetensors"
-# Length differences enter the length control in hundreds of tokens, so that its weight is of the size of a reward.
-LENGTH_UNIT = 100.0
+# Length differences enter the length control in tens of tokens: its weight then moves about as fast as the rewards.
+LENGTH_UNIT = 10.0
 
 
 @dataclass
@@ -55,7 +55,7 @@ class RewardModel:
 
     questions       names of the C questions
     head_CED        reward = head . pooled state, in float32
-    length_weight_C sway of length per hundred tokens, learned beside the rewards and left out of them
+    length_weight_C sway of length per LENGTH_UNIT tokens, learned beside the rewards and left out of them
     """
 
     backbone: Policy | Encoder
@@ -123,18 +123,22 @@ def backbone_load(
 
 
 def _encoder_load(
-    folder: str, ref: PolicyRef, device: torch.device, settings: LoraSettings | None, seed: int
+    folder: str, ref: PolicyRef, device: torch.device, settings: RewardSettings | None, seed: int
 ) -> Encoder:
     tokenizer, _ = tokenizer_load(folder, needs_turns=False)
     manifest_sha, adapter = adapter_of(ref)
     trains_all = settings is not None and settings.lora_rank == 0
     if quantises(settings):
         raise ModelUnusable("qlora is for causal language models; encoders are small enough without it. Choose lora.")
+    if settings is not None and settings.layout not in ("auto", "separate"):
+        raise ModelUnusable(f"The layout {settings.layout} does not exist for encoders; choose separate or auto.")
     try:
         loaded: PreTrainedModel = AutoModel.from_pretrained(folder, use_safetensors=True, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ModelUnusable(f"{folder} cannot be loaded as an encoder: {error}") from error
-    base = base_move(loaded, device, torch.float32)
+    precision = "float32" if settings is None else settings.precision
+    halves = precision == "bfloat16"  # only when asked for: encoders are small
+    base = base_move(loaded, device, torch.bfloat16 if halves and not trains_all else torch.float32)
     model, notes = adapter_prepare(base, adapter, settings, seed=seed, merge=settings is None)
     return Encoder(
         model=model,
@@ -145,7 +149,7 @@ def _encoder_load(
         has_adapter=hasattr(model, "peft_config"),
         parent_sha256=manifest_sha,
         notes=notes,
-        mixed=trains_all and device.type == "cuda",
+        mixed=trains_all and (halves or (precision == "auto" and device.type == "cuda")),
     )
 
 

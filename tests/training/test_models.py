@@ -12,7 +12,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, MistralConfig
+from transformers import AutoConfig, AutoModelForCausalLM, BertConfig, BertModel, MistralConfig
 
 from tests.training.tiny import CHAT_TEMPLATE, model_save, planted, reward_request
 from training.bases import base_load, device_pick, tokenizer_load
@@ -22,7 +22,7 @@ from training.contract import PolicyRef, RunReport
 from training.errors import CheckpointIncomplete, ModelUnusable
 from training.layout import Kind, layout_of_pairs
 from training.models import Policy, layout_choose, policy_load
-from training.reward_model import RewardModel, reward_model_load
+from training.reward_model import Encoder, RewardModel, backbone_load, reward_model_load
 from training.rows import PairTokens
 from training.tokens import LeftOut, Speech, preferences_encoded
 
@@ -244,3 +244,45 @@ def test_rewards_are_read_at_the_last_token_by_length(base: Path) -> None:
 
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
     assert len({round(reward, 4) for reward in alone.flatten().tolist()}) > 8
+
+
+# --- encoders ----------------------------------------------------------------
+
+
+def encoder_save(folder: Path) -> Path:
+    """A two-layer BERT shape with random weights, which reads prompt and answer as a pair of texts."""
+    model_save(folder)  # for its tokenizer
+    config = BertConfig(
+        vocab_size=300, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4
+    )
+    torch.manual_seed(0)
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("lora_rank", "precision", "weights", "mixed"),
+    [
+        (0, "float32", torch.float32, False),
+        (0, "bfloat16", torch.float32, True),
+        (4, "float32", torch.float32, False),
+        (4, "bfloat16", torch.bfloat16, False),
+    ],
+)
+def test_an_encoder_computes_in_the_precision_that_was_asked_for(
+    tmp_path: Path, lora_rank: int, precision: Any, weights: torch.dtype, mixed: bool
+) -> None:
+    ref = PolicyRef(label="reward", base_model=str(encoder_save(tmp_path / "encoder")))
+
+    encoder = backbone_load(ref, CPU, settings=RewardSettings(lora_rank=lora_rank, precision=precision))
+
+    assert isinstance(encoder, Encoder)
+    assert (encoder.inner.dtype, encoder.mixed) == (weights, mixed)
+    assert {p.dtype for p in encoder.trained.values()} == {torch.float32}
+
+
+def test_a_layout_that_encoders_do_not_have_is_refused(tmp_path: Path) -> None:
+    ref = PolicyRef(label="reward", base_model=str(encoder_save(tmp_path / "encoder")))
+
+    with pytest.raises(ModelUnusable, match="layout shared does not exist for encoders"):
+        backbone_load(ref, CPU, settings=RewardSettings(layout="shared"))
