@@ -62,7 +62,7 @@ def ids(listed: list[int]) -> npt.NDArray[np.int32]:
 def logprobs(policy: Policy, pairs: list[PairTokens], kind: Kind) -> Tensor:
     """Of (first, second), shape (B, 2)."""
     layout = layout_of_pairs(pairs, kind, row_length=80)
-    return policy.logprobs(layout)[layout.pair_B2]
+    return policy.logprobs(layout)[layout.pair_B2].float()
 
 
 @torch.no_grad()
