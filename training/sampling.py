@@ -27,8 +27,8 @@ from training.models import Policy
 # read each prompt on its own; all at once would leave most places empty while the longest answer is written.
 REFILL_SHARE = 1 / 8
 
-# When none is waiting, the finished leave once this share or less is still being written: leaving copies the
-# cache of all others, so it should not happen at every token.
+# Where nobody takes their places, finished answers leave once this share or less is still being written: leaving
+# copies the cache of all others, so it should not happen at every token.
 COMPACT_BELOW = 0.85
 
 # Tokens that may say nothing (such as halves of a character) inside a stop text that is still to be found.
