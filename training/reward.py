@@ -17,8 +17,8 @@ Where we differ:
 5. Each criterion that was asked has a head of its own on the same backbone; rows that were not judged on it
    have no weight there. With several heads per question each learns from its own draw of the rows
    (Poisson bootstrap), and their spread says how sure the model is.
-6. Length control: m_b gets + g (length of first - length of second) with a learned g while training, which the
-   reward is then free not to learn; it is no part of the reward.
+6. Length control: m_b gets + g (length of first - length of second) while training, which the reward is then free
+   not to learn; it is no part of the reward. g begins at what length alone explains, and learns on.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ def train_reward(request: RewardRequest, report: Callable[[AnyEvent], None]) -> 
     if len(train) == 0:
         raise NothingToLearn(f"{snapshot_dir.name} leaves no comparison to train on.")
     model = RewardModel.fresh(backbone, rows.criteria, settings, request.seed)
+    if settings.length_control:
+        model.length_weight_C.data.copy_(_length_sways(rows))
     kind: Kind = "separate"
     if not isinstance(backbone, Encoder):
         longest = rows.longest(2)
@@ -146,6 +148,29 @@ def train_reward(request: RewardRequest, report: Callable[[AnyEvent], None]) -> 
     return finished
 
 
+def _length_sways(rows: PairRows) -> Tensor:
+    """What length alone explains of the judgments of each question, shape (C,), per LENGTH_UNIT tokens.
+
+    The g that minimises sum_b w_b loss(g d_b, p_b) + g^2 / 2 over the training rows, d_b by how much first is longer.
+    The sum is convex, so halving finds g; the last term is a weak pull to zero, as g would have no end where the
+    longer answer always wins. From zero, steps of the size of a learning rate would hardly get there.
+    """
+    table = rows.table[rows.train]
+    longer_R = (table["first_n"] - table["second_n"]) / LENGTH_UNIT
+    sways = []
+    for question in range(len(rows.criteria)):
+        prefer_R, weight_R = table["targets"][:, question, 0], table["targets"][:, question, 1]
+        high = float((weight_R * abs(longer_R)).sum())  # the slope of everything but the last term is no steeper
+        low = sway = -high
+        for _ in range(100):
+            sway = (low + high) / 2
+            believed_R = (1 + np.tanh(sway * longer_R / 2)) / 2
+            slope = float((weight_R * (believed_R - prefer_R) * longer_R).sum()) + sway
+            low, high = (low, sway) if slope > 0 else (sway, high)
+        sways.append(sway)
+    return torch.tensor(sways)
+
+
 @dataclass
 class BradleyTerry:
     """The objective over the rows of a snapshot."""
@@ -170,12 +195,13 @@ class BradleyTerry:
             layout.padding,
         )
 
-    def losses(self, done: Forward, *, swayed: bool) -> Tensor:
-        """Loss of each comparison, question and head, shape (B, C, E); `swayed` by length as people may be."""
-        reward_B2CE, heads = done.reward_B2CE, done.reward_B2CE.shape[-1]
-        if swayed:
-            sway_B2C = done.length_B2[:, :, None] / LENGTH_UNIT * self.model.length_weight_C
-            reward_B2CE = reward_B2CE + sway_B2C[..., None]
+    def losses(self, done: Forward) -> Tensor:
+        """Loss of each comparison, question and head, shape (B, C, E)."""
+        heads = done.reward_B2CE.shape[-1]
+        longer_B = (done.length_B2[:, 0] - done.length_B2[:, 1]) / LENGTH_UNIT
+        half_BC = longer_B[:, None] * self.model.length_weight_C / 2
+        # The sway of length goes to either side, so that the sum, which may be centred, stays that of the rewards.
+        reward_B2CE = done.reward_B2CE + torch.stack([half_BC, -half_BC], 1)[..., None]
         targets = (done.targets.prefer_first_B, done.targets.tie_share_B, done.targets.strength_B)
         return losses.reward_losses(
             reward_B2CE.permute(0, 2, 3, 1).reshape(-1, 2),
@@ -194,7 +220,7 @@ class BradleyTerry:
         """The part of some rows in the loss of an optimizer step, and what to tell about them."""
         done = self.forward(numbers)
         draws_BE = torch.from_numpy(_draws(self.seed, numbers, self.settings.ensemble)).to(done.weight_BC.device)
-        loss_BCE = self.losses(done, swayed=True) * done.weight_BC[..., None] * draws_BE[:, None, :]
+        loss_BCE = self.losses(done) * done.weight_BC[..., None] * draws_BE[:, None, :]
         tally = metrics.reward_tally(
             done.reward_B2CE[:, :, 0].mean(-1).detach(), done.length_B2, done.targets.prefer_first_B[:, 0]
         )
@@ -206,7 +232,7 @@ class BradleyTerry:
         found = Held(self.rows.criteria)
         for batch in batches_in_order(self.rows.lengths(held), self.settings.micro_batch_size or EVALUATED_AT_ONCE):
             done = self.forward(held[batch].tolist())
-            found.add(done, self.losses(done, swayed=False).mean(-1))
+            found.add(done, self.losses(done).mean(-1))
         return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,16 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return model_save(tmp_path_factory.mktemp("base"))
 
 
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiny models; two test workers with two threads each would only wait for each other."""
-    monkeypatch.setenv("TIEBREAK_THREADS", "1")
-    torch.set_num_threads(1)
+@pytest.fixture(scope="package", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny models; two test workers with two threads each would only wait for each other.
+
+    For the whole folder, so that it holds for the runs in fixtures of modules too.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIEBREAK_THREADS", "1")
+        torch.set_num_threads(1)
+        yield
 
 
 @pytest.fixture
