@@ -8,18 +8,46 @@ from dataclasses import dataclass
 import altair as alt
 import vl_convert
 
+from annotator.selectors.reports import Reliability
 from annotator.selectors.runs import Series
+from training.config import METRICS
 
-WIDTH, HEIGHT = 460, 200
-MAIN = ("loss", "accuracy", "margin", "reward")  # shown at once; the rest behind a fold
-TITLES = {
-    "loss": "Loss",
-    "accuracy": "Accuracy",
-    "margin": "Reward margin",
-    "reward": "Rewards",
-    "logps": "Log-probabilities",
-    "rate": "Learning rate",
+WIDTH, HEIGHT = 380, 180  # small, so that a phone need not shrink its labels much
+SQUARE = 260
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Metrics that share an axis. Main ones are shown at once, the rest behind a fold."""
+
+    title: str
+    names: tuple[str, ...]
+    is_main: bool = False
+
+
+# By code, which is part of the address; the most telling ones come first.
+SUBJECTS = {
+    "loss": Subject("Loss", ("train/loss", "eval/loss"), is_main=True),
+    "accuracy": Subject("Accuracy", ("rewards/accuracies", "eval/accuracy"), is_main=True),
+    "margin": Subject("Reward margin", ("rewards/margins",), is_main=True),
+    "reward": Subject("Rewards", ("rewards/chosen", "rewards/rejected"), is_main=True),
+    "calibration": Subject("Calibration error", ("calibration/ece",)),
+    "spread": Subject("Disagreement of the heads", ("rewards/spread",)),
+    "sway": Subject("Rewards and length", ("length/corr_reward",)),
+    "decided": Subject("Accuracy where rewards differ", ("rewards/accuracies_no_ties",)),
+    "logps": Subject("Log-probabilities", ("logps/chosen", "logps/rejected")),
+    "moved": Subject("Distance from the parent", ("kl/chosen_seq",)),
+    "moved_by_token": Subject("Distance from the parent by token", ("kl/token",)),
+    "gradient": Subject("Gradient", ("grad_norm",)),
+    "rate": Subject("Learning rate", ("learning_rate",)),
+    "speed": Subject("Speed", ("tokens_per_second",)),
+    "padding": Subject("Padding", ("pad_fraction",)),
 }
+SUBJECT_OF = {name: code for code, subject in SUBJECTS.items() for name in subject.names}
+# They describe the data or count something up, so a curve would tell nothing; they stand among the numbers.
+NOT_DRAWN = ("eta_seconds", "seconds_per_step", "responses", "pairs/ties", "length/chosen", "length/rejected")
+IN_PERCENT = ("accuracy", "decided", "calibration", "padding")
+CHANCE = 0.5  # what guessing reaches
 FONT = "-apple-system, 'Segoe UI', Inter, Roboto, 'Liberation Sans', sans-serif"
 
 
@@ -38,24 +66,37 @@ THEMES = {
 
 @dataclass(frozen=True)
 class Chart:
-    """Metrics that share an axis. `code` is part of the address."""
+    """Metrics that share an axis, as one run measured them."""
 
     code: str
     title: str
     series: list[Series]
+    is_main: bool = False
 
     @property
-    def is_main(self) -> bool:
-        return self.code in MAIN
+    def unit(self) -> str:
+        """Of the axis, where it says more than the title does."""
+        unit = METRICS.get(self.series[0].name, ("", ""))[1]
+        return "" if unit in ("share", "reward", "correlation") else unit
+
+    @property
+    def meanings(self) -> list[tuple[str, str]]:
+        """What each of its curves says."""
+        return [(one.name, METRICS[one.name][0]) for one in self.series if one.name in METRICS]
 
 
 def charts_of(series: Sequence[Series]) -> list[Chart]:
-    """Group a run's metrics into charts by what they measure; the most telling ones come first."""
-    groups: dict[str, list[Series]] = {}
+    """Group a run's metrics into charts by what they measure; where none is main, the first one is.
+
+    What is not main and stays at zero, such as the disagreement of a single head, is left out.
+    """
+    groups: dict[str, list[Series]] = {code: [] for code in SUBJECTS}
     for one in series:
-        groups.setdefault(_group(one.name), []).append(one)
-    known = [code for code in TITLES if code in groups] + [code for code in groups if code not in TITLES]
-    return [Chart(code, TITLES.get(code, code.replace("_", " ").capitalize()), groups[code]) for code in known]
+        if one.name not in NOT_DRAWN:
+            groups.setdefault(SUBJECT_OF.get(one.name) or _code(one.name), []).append(one)
+    main = {code for code, group in groups.items() if group and code in SUBJECTS and SUBJECTS[code].is_main}
+    drawn = [code for code, group in groups.items() if code in main or any(any(one.values) for one in group)]
+    return [Chart(code, _title(code), groups[code], code in (main or drawn[:1])) for code in drawn]
 
 
 def chart_svg(chart: Chart, theme: Theme) -> str:
@@ -68,7 +109,7 @@ def chart_svg(chart: Chart, theme: Theme) -> str:
     # What was held out comes second, so that a colour means the same in every chart.
     names = sorted((one.name for one in chart.series), key=lambda name: (name.startswith("eval/"), name))
     last = max(one.steps[-1] for one in chart.series)
-    bounded = chart.code == "accuracy"
+    is_accuracy, is_percent = chart.code in ("accuracy", "decided"), chart.code in IN_PERCENT
     base = alt.Chart({"values": rows}).encode(
         x=alt.X(
             "step:Q",
@@ -79,8 +120,8 @@ def chart_svg(chart: Chart, theme: Theme) -> str:
         y=alt.Y(
             "value:Q",
             title=None,
-            scale=alt.Scale(domain=[0, 1]) if bounded else alt.Scale(zero=False, nice=True),
-            axis=alt.Axis(format="%" if bounded else "~g", tickCount=5),
+            scale=alt.Scale(domain=[0, 1]) if is_accuracy else alt.Scale(zero=is_percent, nice=True),
+            axis=alt.Axis(format="~%" if is_percent else "~s" if chart.code == "speed" else "~f", tickCount=5),
         ),
         color=alt.Color(
             "metric:N",
@@ -91,10 +132,38 @@ def chart_svg(chart: Chart, theme: Theme) -> str:
     layers = [base.mark_line(strokeWidth=2, interpolate="linear")]
     if max(len(one.steps) for one in chart.series) <= 40:
         layers.append(base.mark_point(filled=True, size=22, opacity=1))
-    if bounded:
-        half = alt.Chart({"values": [{"value": 0.5}]}).mark_rule(strokeDash=[4, 4], color=theme.text, opacity=0.6)
+    if is_accuracy:
+        half = alt.Chart({"values": [{"value": CHANCE}]}).mark_rule(strokeDash=[4, 4], color=theme.text, opacity=0.6)
         layers.insert(0, half.encode(y="value:Q"))
-    drawn = alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, background="transparent")
+    return _drawn(alt.layer(*layers), theme, WIDTH, HEIGHT)
+
+
+def reliability_svg(reliability: Reliability, theme: Theme) -> str:
+    """How often what was predicted came true, with intervals; on the dashed line, predictions are honest."""
+    rows = [
+        {"predicted": bin.predicted, "observed": bin.observed.value, "low": bin.observed.low, "high": bin.observed.high,
+         "n": bin.n}
+        for bin in reliability.bins
+    ]  # fmt: skip
+    share = alt.Scale(domain=[0, 1])
+    axis = alt.Axis(format="~%", values=[0, 0.25, 0.5, 0.75, 1])
+    base = alt.Chart({"values": rows}).encode(x=alt.X("predicted:Q", title="Predicted", scale=share, axis=axis))
+    honest = alt.Chart({"values": [{"at": 0}, {"at": 1}]}).encode(x="at:Q", y="at:Q")
+    drawn = alt.layer(
+        honest.mark_line(strokeDash=[4, 4], color=theme.text, opacity=0.6, strokeWidth=1),
+        base.mark_rule(color=theme.lines[0], opacity=0.45, strokeWidth=2).encode(
+            y=alt.Y("low:Q", title="Observed", scale=share, axis=axis), y2="high:Q"
+        ),
+        base.mark_line(color=theme.lines[0], strokeWidth=1, opacity=0.4).encode(y="observed:Q"),
+        base.mark_point(filled=True, color=theme.lines[0], opacity=1).encode(
+            y="observed:Q", size=alt.Size("n:Q", scale=alt.Scale(range=[30, 160], zero=True), legend=None)
+        ),
+    )
+    return _drawn(drawn, theme, SQUARE, SQUARE)
+
+
+def _drawn(chart: alt.LayerChart | alt.FacetChart, theme: Theme, width: int, height: int) -> str:
+    drawn = chart.properties(width=width, height=height, background="transparent")
     drawn = drawn.configure(font=FONT).configure_view(stroke=None)
     drawn = drawn.configure_axis(
         labelColor=theme.text, titleColor=theme.text,
@@ -111,18 +180,10 @@ def _ticks(last: int) -> list[int]:
     return list(range(0, last + 1, size))
 
 
-def _group(name: str) -> str:
-    """The engine's names are those of TRL: train/loss, eval/accuracy, rewards/margins, logps/chosen, …"""
-    kind, _, last = name.rpartition("/")
-    if kind == "logps":
-        return "logps"
-    known = {
-        "loss": "loss",
-        "accuracy": "accuracy",
-        "accuracies": "accuracy",
-        "margins": "margin",
-        "chosen": "reward",
-        "rejected": "reward",
-        "learning_rate": "rate",
-    }
-    return known.get(last, "".join(letter if letter.isalnum() else "_" for letter in last))
+def _code(name: str) -> str:
+    """An address for a metric that has no subject yet."""
+    return "".join(letter if letter.isalnum() else "_" for letter in name)
+
+
+def _title(code: str) -> str:
+    return SUBJECTS[code].title if code in SUBJECTS else code.replace("_", " ").capitalize()

@@ -12,6 +12,11 @@ def store_path(relative: str) -> Path:
     return Path(settings.TIEBREAK_STORE) / relative
 
 
+def folder_bytes(relative: str) -> int:
+    """Size of a stored folder with all that lies in it, 0 where it is missing."""
+    return sum(path.stat().st_size for path in store_path(relative).rglob("*") if path.is_file())
+
+
 def run_folder(run_id: int) -> str:
     return f"runs/{run_id}"
 

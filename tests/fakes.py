@@ -28,6 +28,12 @@ from training.contract import (
     rows_write,
 )
 
+# How often a reward model's predictions came true, on 40 comparisons.
+RELIABILITY = [
+    {"low": 0.1, "high": 0.2, "n": 20.0, "weight": 40.0, "predicted": 0.15, "observed": 0.2},
+    {"low": 0.8, "high": 0.9, "n": 20.0, "weight": 40.0, "predicted": 0.85, "observed": 0.8},
+]
+
 
 @dataclass
 class FakeEngine:
@@ -45,10 +51,18 @@ class FakeEngine:
         yield self._events(request)
 
     def _events(self, request: AnyRequest) -> Iterator[AnyEvent | None]:
+        is_reward = request.kind == "reward"
         yield Started(total_steps=1, device="cpu")
         yield None
         yield Metrics(step=1, total_steps=1, values={"train/loss": 0.5})
-        report = RunReport(kind=request.kind, seconds=0.1, steps=1, estimates=self._estimates(request))
+        report = RunReport(
+            kind=request.kind,
+            seconds=0.1,
+            steps=1,
+            estimates=self._estimates(request),
+            metrics={"train/loss": 0.5, "rows/train": 12.0, **({"calibration/ece": 0.05} if is_reward else {})},
+            tables={"reliability": RELIABILITY} if is_reward else {},
+        )
         with folder_whole_or_absent(Path(request.out_dir)) as partial:
             self._leave(request, partial, report)
         yield Finished(report=report)
@@ -71,6 +85,8 @@ class FakeEngine:
                 report=report,
             )
             (partial / "adapter.txt").write_text("weights would be here")
+            (partial / "best").mkdir()
+            (partial / "best" / "adapter.txt").write_text("those of another step")
             manifest_write(partial, manifest)
 
     def _estimates(self, request: AnyRequest) -> dict[str, Estimate]:
@@ -82,7 +98,10 @@ class FakeEngine:
                 "kl": Estimate(value=2.0, n=64, low=1.5, high=2.5),
                 "length_ratio": Estimate(value=0.9, n=64, low=0.8, high=1.0),
             }
-        return {"accuracy": Estimate(value=0.9, n=40, low=0.8, high=0.95)} if request.kind in ("reward", "dpo") else {}
+        accuracy = Estimate(value=0.9, n=40, low=0.8, high=0.95)
+        tone = Estimate(value=0.7, n=18, low=0.49, high=0.86)
+        found = {"reward": {"accuracy": accuracy, "accuracy/tone": tone}, "dpo": {"accuracy": accuracy}}
+        return found.get(request.kind, {})
 
 
 def _responses(prompts: Path, labels: list[str], each: int) -> Iterator[ResponseRecord]:

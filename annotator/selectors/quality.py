@@ -120,8 +120,8 @@ def estimates_of(metrics: dict[str, Any]) -> list[Estimate]:
     return [_estimate_named(name, metrics[name]) for name in names]
 
 
-def share_of(part: int, n: int, title: str, definition: str, reason: str = "Nothing to count yet.") -> Estimate:
-    """A share with Wilson's 95 % interval, which stays inside [0, 1] also for small n."""
+def share_of(part: float, n: int, title: str, definition: str, reason: str = "Nothing to count yet.") -> Estimate:
+    """A share with Wilson's 95 % interval, which stays inside [0, 1] also for small n. `part` may hold fractions."""
     if n == 0:
         return Estimate(title, definition, "share", None, None, None, 0, reason=reason)
     p = part / n
@@ -131,13 +131,25 @@ def share_of(part: int, n: int, title: str, definition: str, reason: str = "Noth
 
 
 def _estimate_named(name: str, found: dict[str, Any]) -> Estimate:
-    metric = METRICS.get(name, Metric(name, "Reported by the engine under this name.", "number"))
+    metric = METRICS.get(name) or _metric_of(name)
     if not found["n"]:
         reason = "Nothing was held out that it could be measured on."
         return Estimate(metric.title, metric.definition, metric.kind, None, None, None, 0, reason=reason)
     return Estimate(
         metric.title, metric.definition, metric.kind, found["value"], found["low"], found["high"], found["n"]
     )
+
+
+def _metric_of(name: str) -> Metric:
+    """The questions of a protocol are asked beside the overall one, under names that its owner gave them."""
+    kind, _, criterion = name.partition("/")
+    if kind == "accuracy" and criterion:
+        return Metric(
+            f"Reward model accuracy on “{criterion}”",
+            f"Share of held-out comparisons on which the reward model prefers the answer that people preferred when "
+            f"they were asked about “{criterion}”.",
+        )
+    return Metric(name, "Reported by the engine under this name.", "number")
 
 
 def _quality(judgments: QuerySet[Judgment], scope: str) -> Quality:

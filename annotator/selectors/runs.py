@@ -89,6 +89,13 @@ def run_events(run: Run) -> list[RunEvent]:
     return events
 
 
+def run_notes(run: Run) -> list[str]:
+    """What people should know about a run, each thing once: what was left out and why, and alarms as they ring."""
+    payloads = run.events.filter(kind="note").order_by("number").values_list("payload", flat=True)
+    names = _policy_names(run)
+    return list(dict.fromkeys(_with_name(payload["sentence"], names) for payload in payloads))
+
+
 def run_series(run: Run) -> list[Series]:
     """Every metric that the run measured, in the order of first appearance.
 

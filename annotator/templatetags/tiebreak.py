@@ -31,14 +31,16 @@ def document(text: str) -> SafeString:
 
 @register.filter
 def shown(value: float | None, kind: str = "number") -> str:
-    """A measured number: shares in percent, seconds with one decimal, others with three digits."""
+    """A measured number: shares in percent, seconds with one decimal, others with at least three digits."""
     if value is None:
         return DASH
     if kind == "share":
         return f"{value * 100:.0f} %" if value in (0, 1) or 0.1 <= value <= 0.9 else f"{value * 100:.1f} %"
     if kind == "seconds":
         return duration(value)
-    return f"{value:#.3g}".rstrip(".")
+    if kind == "count" or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:#.3g}"
 
 
 @register.filter
@@ -80,6 +82,15 @@ def duration(seconds: float | None) -> str:
         return f"{minutes} min {rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min"
+
+
+@register.filter
+def roughly(seconds: float) -> str:
+    """A time that is only guessed: 40 s, 3 min, 2 h 10 min."""
+    if seconds < 60:
+        return f"{max(round(seconds, -1), 10):.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else duration(minutes * 60)
 
 
 @register.filter

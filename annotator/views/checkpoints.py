@@ -12,10 +12,14 @@ from django.views.decorators.http import require_GET, require_POST
 from annotator import access, store
 from annotator.exceptions import NotFound
 from annotator.http import SeeOther, SignedInRequest, folder_download
+from annotator.round_settings import settings_shown
 from annotator.selectors import lineage as select
 from annotator.selectors.quality import estimates_of
+from annotator.selectors.reports import run_reliability
 from annotator.services import checkpoints as services
 from annotator.views.projects import desk
+
+BESIDE = ("best", "last")  # weights of another step, inside of the checkpoint's folder
 
 
 @require_GET
@@ -33,11 +37,18 @@ def index(request: SignedInRequest, slug: str) -> HttpResponse:
 def detail(request: SignedInRequest, slug: str, checkpoint_id: int) -> HttpResponse:
     member = access.reader(request.user, slug)
     checkpoint = access.checkpoint_of(member, checkpoint_id)
+    run = checkpoint.run
     context = {
         **desk(member),
         "checkpoint": checkpoint,
+        "run": run,
         "lineage": select.checkpoint_lineage(checkpoint),
         "estimates": estimates_of(checkpoint.metrics),
+        "reliability": run_reliability(run) if run else None,
+        "settings": settings_shown({run.kind: checkpoint.settings}) if run else [],
+        "bytes": store.folder_bytes(checkpoint.path) if checkpoint.path else 0,
+        "beside": [name for name in BESIDE if checkpoint.path and (store.store_path(checkpoint.path) / name).is_dir()],
+        "is_adapter": checkpoint.settings.get("lora_rank", 1) > 0,
     }
     return render(request, "checkpoints/detail.html", context)
 

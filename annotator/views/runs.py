@@ -12,10 +12,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from annotator import access
-from annotator.charts import THEMES, chart_svg, charts_of
+from annotator.charts import THEMES, Theme, chart_svg, charts_of, reliability_svg
 from annotator.exceptions import NotFound
 from annotator.http import SeeOther, SignedInRequest, page_number
 from annotator.models import Member, Run
+from annotator.round_settings import settings_shown
+from annotator.selectors import reports
 from annotator.selectors import runs as select
 from annotator.services.runs import run_cancel
 from annotator.views.projects import desk
@@ -57,25 +59,38 @@ def chart(request: SignedInRequest, slug: str, run_id: int, code: str, theme: st
     key = f"chart-{run.pk}-{code}-{theme}-{select.run_last_measured(run)}"
     drawn = cache.get(key)
     if drawn is None:
-        asked = next((chart for chart in charts_of(select.run_series(run)) if chart.code == code), None)
-        if asked is None or theme not in THEMES:
+        if theme not in THEMES or (drawn := _drawn(run, code, THEMES[theme])) is None:
             raise NotFound("This run has no such chart.")
-        drawn = chart_svg(asked, THEMES[theme])
         cache.set(key, drawn, timeout=600)
     return HttpResponse(
         drawn, content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=31536000, immutable"}
     )
 
 
+def _drawn(run: Run, code: str, theme: Theme) -> str | None:
+    if code == "reliability":
+        reliability = reports.run_reliability(run)
+        return reliability_svg(reliability, theme) if reliability else None
+    asked = next((chart for chart in charts_of(select.run_series(run)) if chart.code == code), None)
+    return chart_svg(asked, theme) if asked else None
+
+
 def _run(member: Member, run: Run) -> dict[str, Any]:
-    charts = charts_of(select.run_series(run))
+    series = select.run_series(run)
+    charts = charts_of(series)
     return {
         **desk(member),
         "run": run,
         "status": select.run_status(run),
+        "seconds_left": reports.seconds_left(run, series),
+        "notes": select.run_notes(run),
         "events": select.run_events(run),
-        "charts": charts,
-        "has_more_charts": any(not chart.is_main for chart in charts),
+        "estimates": reports.run_estimates(run),
+        "reliability": reports.run_reliability(run),
+        "charts": [chart for chart in charts if chart.is_main],
+        "more_charts": [chart for chart in charts if not chart.is_main],
+        "numbers": reports.run_numbers(run, series),
         "measured": select.run_last_measured(run),
+        "settings": settings_shown({run.kind: run.settings}),
         "title": select.KIND_TITLES[run.kind],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.template.defaultfilters import filesizeformat
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -20,6 +22,7 @@ from annotator.models import Member, Project, Role, Round, Run, RunEvent, User
 from annotator.services.projects import invitation_create
 from annotator.services.rounds import round_launch, round_prepare
 from annotator.services.runs import run_cancel
+from annotator.store import store_path
 from tests.cast import Cast
 from tests.factories import PASSWORD, judged, person
 from tests.views.page import forms_of
@@ -388,6 +391,7 @@ def test_downloads_are_whole_zip_files_of_the_folders(cast: Cast, turned: Round,
 
     for address, name, member in (
         (f"/p/shop/checkpoints/{made.pk}/download/", "shop-round-1", "adapter.txt"),
+        (f"/p/shop/checkpoints/{made.pk}/download/", "shop-round-1", "best/adapter.txt"),
         ("/p/shop/snapshots/1/download/", "shop-snapshot-1", "comparisons.jsonl"),
     ):
         response = olga.get(address)
@@ -395,6 +399,24 @@ def test_downloads_are_whole_zip_files_of_the_folders(cast: Cast, turned: Round,
         assert archive.testzip() is None
         assert {f"{name}/manifest.json", f"{name}/{member}"} <= set(archive.namelist())
         assert response["Content-Disposition"] == f'attachment; filename="{name}.zip"'
+
+
+def test_a_checkpoint_says_what_its_folder_holds_and_how_to_use_it(cast: Cast, turned: Round, olga: Client) -> None:
+    made = turned.runs.get(kind="dpo").checkpoint
+    size = sum(path.stat().st_size for path in store_path(made.path).rglob("*") if path.is_file())
+
+    page = text_of(olga.get(f"/p/shop/checkpoints/{made.pk}/"))
+
+    assert f"Folder {filesizeformat(size)}; best/ inside of it holds".replace("\xa0", " ") in page.replace("\xa0", " ")
+    assert "python -m training.export merge --checkpoint shop-round-1 --out merged" in page
+
+
+def test_a_checkpoint_whose_folder_is_gone_still_has_a_page(cast: Cast, turned: Round, olga: Client) -> None:
+    made = turned.runs.get(kind="dpo").checkpoint
+    shutil.rmtree(store_path(made.path))
+
+    assert "Folder" not in text_of(olga.get(f"/p/shop/checkpoints/{made.pk}/"))
+    assert olga.get(f"/p/shop/checkpoints/{made.pk}/download/").status_code == 404
 
 
 def test_the_base_model_has_nothing_to_download(cast: Cast, olga: Client) -> None:
@@ -438,6 +460,8 @@ def test_going_back_leads_only_to_our_own_pages(cast: Cast, olga: Client) -> Non
         ("/p/shop/rounds/1/", 15),
         ("/p/shop/rounds/2/launch/", 8),
         ("/p/shop/runs/", 5),
+        ("RUN", 16),
+        ("CHECKPOINT", 14),
         ("/p/shop/checkpoints/", 6),
         ("/p/shop/snapshots/", 5),
         ("/p/shop/prompts/", 6),
@@ -447,6 +471,9 @@ def test_going_back_leads_only_to_our_own_pages(cast: Cast, olga: Client) -> Non
 def test_a_page_costs_a_fixed_number_of_queries(
     cast: Cast, turned: Round, olga: Client, address: str, at_most: int
 ) -> None:
+    run = turned.runs.get(kind="reward")
+    places = {"RUN": f"/p/shop/runs/{run.pk}/", "CHECKPOINT": f"/p/shop/checkpoints/{run.checkpoint.pk}/"}
+    address = places.get(address, address)
     with CaptureQueriesContext(connection) as few:
         assert olga.get(address).status_code == 200
     judged(cast.shop, cast.ann, limit=3)

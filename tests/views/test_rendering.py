@@ -12,13 +12,14 @@ from django.utils import timezone
 from django.views import defaults
 
 from annotator import exceptions
-from annotator.charts import THEMES, Chart, chart_svg, charts_of
+from annotator.charts import NOT_DRAWN, SUBJECTS, THEMES, Chart, chart_svg, charts_of
 from annotator.http import error_page
 from annotator.rendering import chat_html, document_html
 from annotator.selectors.quality import estimates_of, share_of
 from annotator.selectors.runs import Series
 from annotator.templatetags import tiebreak
 from tests.cast import Cast
+from training.config import METRICS
 
 # --- text --------------------------------------------------------------------------
 
@@ -69,11 +70,21 @@ def test_a_table_scrolls_by_itself() -> None:
         (7810.0, "seconds", "2 h 10 min"),
         (2.0, "number", "2.00"),
         (100.0, "number", "100"),
+        (1234.5, "number", "1,234"),
+        (-48.25, "number", "-48.2"),
+        (31.0, "count", "31"),
         (0.00074, "number", "0.000740"),
     ],
 )
 def test_a_value_is_written_with_the_digits_it_deserves(value: float | None, kind: str, text: str) -> None:
     assert tiebreak.shown(value, kind) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3, "10 s"), (44, "40 s"), (95, "2 min"), (3500, "58 min"), (7810, "2 h 10 min")]
+)
+def test_a_guessed_time_has_no_more_digits_than_it_deserves(seconds: float, text: str) -> None:
+    assert tiebreak.roughly(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -111,13 +122,33 @@ def test_the_known_measures_come_first_and_unknown_ones_are_not_lost() -> None:
 # --- charts ------------------------------------------------------------------------
 
 
-def test_metrics_are_grouped_by_what_they_measure() -> None:
-    names = ["eval/loss", "train/loss", "rewards/accuracies", "eval/accuracy", "logps/chosen", "grad_norm"]
+def test_metrics_are_grouped_by_what_they_measure_and_few_are_shown_at_once() -> None:
+    names = ["eval/loss", "train/loss", "rewards/accuracies", "eval/accuracy", "logps/chosen", "grad_norm", "new/thing"]
 
     charts = charts_of([Series(name, [1], [0.5]) for name in names])
 
-    assert [chart.code for chart in charts] == ["loss", "accuracy", "logps", "grad_norm"]
+    assert [(chart.code, chart.is_main) for chart in charts] == [
+        ("loss", True), ("accuracy", True), ("logps", False), ("gradient", False), ("new_thing", False),
+    ]  # fmt: skip
     assert [series.name for series in charts[0].series] == ["eval/loss", "train/loss"]
+    assert charts[0].unit == "nats"
+    assert dict(charts[0].meanings)["train/loss"] == METRICS["train/loss"][0]
+
+
+def test_every_metric_that_the_engine_says_on_the_way_is_drawn_or_listed_on_purpose() -> None:
+    assert {name for subject in SUBJECTS.values() for name in subject.names} | set(NOT_DRAWN) <= METRICS.keys()
+
+
+def test_a_run_without_a_main_chart_shows_its_first_one() -> None:
+    charts = charts_of([Series("responses", [1], [64.0]), Series("tokens_per_second", [1], [900.0])])
+
+    assert [(chart.title, chart.is_main) for chart in charts] == [("Speed", True)]
+
+
+def test_what_stays_at_zero_is_no_chart_unless_it_is_a_main_one() -> None:
+    charts = charts_of([Series(name, [0, 1], [0.0, 0.0]) for name in ("rewards/spread", "eval/accuracy")])
+
+    assert [chart.code for chart in charts] == ["accuracy"]
 
 
 @pytest.mark.parametrize("theme", THEMES)
