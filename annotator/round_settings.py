@@ -188,7 +188,7 @@ class LaunchForm(forms.Form):
         paths = {path.rpartition(".")[2]: path for path in self.fields if path.rpartition(".")[0] == owner}
         names = re.compile(rf"\b({'|'.join(map(re.escape, paths))})\b")
         self._involved |= {paths[name] for name in names.findall(sentence)}
-        sentence = names.sub(lambda found: _inside_a_sentence(self.fields[paths[found[0]]].label), sentence)
+        sentence = names.sub(lambda found: _inside_a_sentence(str(self.fields[paths[found[0]]].label)), sentence)
         self._refusals.setdefault(_section_of(f"{owner}."), []).append(sentence[:1].upper() + sentence[1:])
         self.add_error(None, sentence)
 
@@ -275,15 +275,15 @@ def _strictly(limits: dict[str, Any]) -> Callable[[float], None]:
 
 def _range_text(limits: dict[str, Any]) -> str:
     """Both ends of a range; a lower end alone goes without saying."""
-    if not {"le", "lt"} & limits.keys():
-        return ""
-    low = f"From {limits['ge']:g}" if "ge" in limits else f"Above {limits['gt']:g}"
-    return f"{low} to {limits['le']:g}." if "le" in limits else f"{low} to below {limits['lt']:g}."
+    if "le" in limits:
+        return f"{limits['ge']:g} to {limits['le']:g}." if "ge" in limits else f"Up to {limits['le']:g}."
+    if "lt" in limits:
+        return f"{limits.get('ge', limits.get('gt')):g} to below {limits['lt']:g}."
+    return ""
 
 
-def _inside_a_sentence(title: str | None) -> str:
+def _inside_a_sentence(title: str) -> str:
     """Label smoothing → label smoothing, but SimPO gamma stays as it is."""
-    title = title or ""
     return title.lower() if title == title.capitalize() else title
 
 
