@@ -27,7 +27,6 @@ from training.contract import (
     rows_write,
 )
 
-STEPS = {"max_steps": 2, "batch_size": 8}
 SHORT = SamplingSettings(answers_per_prompt=1, max_new_tokens=4)
 
 
@@ -63,8 +62,8 @@ def requests_of_every_kind(base: Path, folder: Path) -> list[AnyRequest]:
             demonstrations=str(demonstrations_save(demonstrations, count=120)),
             settings=SftSettings(lora_rank=2, max_steps=2),
         ),
-        reward_request(folder, base, snapshot, ensemble=2, **STEPS),
-        dpo_request(folder, base, snapshot, **STEPS),
+        reward_request(folder, base, snapshot, ensemble=2, max_steps=2, batch_size=8),
+        dpo_request(folder, base, snapshot, max_steps=2, batch_size=8),
         GenerateRequest(
             out_dir=str(folder / "generate"),
             work_dir=str(folder / "generate-work"),
