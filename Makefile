@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 ARGS ?=
 
-.PHONY: help setup setup-dev up logins test lint format types check starter browser clean
+.PHONY: help setup setup-dev up logins test lint format types check parity bench-train trl starter browser clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -43,6 +43,15 @@ types: setup-dev ## check types, strictly
 	$(RUN) -m mypy
 
 check: lint types test ## everything a change must pass
+
+parity: setup-dev trl ## hold every loss against TRL, step for step (ARGS="--only sigmoid")
+	$(RUN) -m bench.parity $(ARGS)
+
+bench-train: setup-dev trl ## speed and memory of training beside TRL (ARGS="--only dpo_hh --rounds 1")
+	$(RUN) -m bench.train $(ARGS)
+
+trl: setup-dev
+	@sh deploy/trl.sh
 
 starter: setup ## build the starter policy again, from its seed
 	$(RUN) -m training.starter build --out training/starter/model

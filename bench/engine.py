@@ -41,12 +41,13 @@ from training.sft import Imitation
 NEVER = 10**9
 
 
-def train(job: Job, order: str, layout: str, scratch: Path) -> Result:
+def train(job: Job, order: str, layout: str, scratch: Path, precision: str | None = None) -> Result:
     recorder = Recorder(job)
+    how = _common(job) | ({"precision": precision} if precision else {})
     loop.seed_set(job.seed)
     device = torch.device(job.device)
     objective, model, trained, rows = {"dpo": _dpo, "reward": _reward, "sft": _sft}[job.task](
-        job, layout, device, scratch, recorder
+        job, how, layout, device, scratch, recorder
     )
     weights_read(model, job.weights_in)
     weights_write(model, job.weights_out)
@@ -90,14 +91,14 @@ def train(job: Job, order: str, layout: str, scratch: Path) -> Result:
     return recorder.result("tiebreak", logs, model)
 
 
-def _dpo(job: Job, layout: str, device: torch.device, scratch: Path, recorder: Recorder) -> Any:
+def _dpo(job: Job, how: dict[str, Any], layout: str, device: torch.device, scratch: Path, recorder: Recorder) -> Any:
     names, weights = job.dpo.loss_type, job.dpo.loss_weights or [1.0] * len(job.dpo.loss_type)
     parts = dict(zip(names, weights, strict=True))
     imitated = parts.pop("sft", 0.0)
     (loss,) = parts
     settings = DpoSettings.model_validate(
         {
-            **_common(job),
+            **how,
             "loss": loss,
             "beta": job.dpo.beta,
             "label_smoothing": job.dpo.label_smoothing,
@@ -120,9 +121,11 @@ def _dpo(job: Job, layout: str, device: torch.device, scratch: Path, recorder: R
     return dpo, policy.model, policy.trained, rows
 
 
-def _reward(job: Job, layout: str, device: torch.device, _scratch: Path, recorder: Recorder) -> Any:
+def _reward(
+    job: Job, how: dict[str, Any], layout: str, device: torch.device, _scratch: Path, recorder: Recorder
+) -> Any:
     center = job.reward.center_rewards_coefficient or 0.0
-    settings = RewardSettings.model_validate({**_common(job), "center_rewards_coefficient": center})
+    settings = RewardSettings.model_validate({**how, "center_rewards_coefficient": center})
     ref = PolicyRef(label="bench", base_model=job.model)
     backbone = backbone_load(ref, device, settings=settings, seed=job.seed)
     model = RewardModel.fresh(backbone, [OVERALL], settings, job.seed)
@@ -131,8 +134,8 @@ def _reward(job: Job, layout: str, device: torch.device, _scratch: Path, recorde
     return BradleyTerry(model, rows, settings, _kind(backbone, layout), job.seed), backbone.model, model.trained, rows
 
 
-def _sft(job: Job, _layout: str, device: torch.device, _scratch: Path, recorder: Recorder) -> Any:
-    settings = SftSettings.model_validate({**_common(job), "packing": False})
+def _sft(job: Job, how: dict[str, Any], _layout: str, device: torch.device, _scratch: Path, recorder: Recorder) -> Any:
+    settings = SftSettings.model_validate({**how, "packing": False})
     ref = PolicyRef(label="bench", base_model=job.model)
     policy = policy_load(ref, device, lora=settings, seed=job.seed, precision=settings.precision)
     recorder.loaded()
@@ -208,13 +211,14 @@ def main() -> int:
     parser.add_argument("job", type=Path)
     parser.add_argument("result", type=Path)
     parser.add_argument("--order", choices=["file", "plan"], default="file")
+    parser.add_argument("--precision", choices=["auto"], help="instead of what the job says")
     parser.add_argument("--layout", choices=["shared", "separate", "packed"], default="shared")
     arguments = parser.parse_args()
     job = Job.model_validate_json(arguments.job.read_text(encoding="utf-8"))
     if job.threads:
         torch.set_num_threads(job.threads)
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        result = train(job, arguments.order, arguments.layout, Path(scratch))
+        result = train(job, arguments.order, arguments.layout, Path(scratch), arguments.precision)
     arguments.result.write_text(result.model_dump_json(indent=1), encoding="utf-8")
     return 0
 
