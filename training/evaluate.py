@@ -94,8 +94,14 @@ def evaluate(request: EvaluateRequest, report: Callable[[AnyEvent], None]) -> Ru
 
     journal.stage("The reward model compares the answers.")
     score_B2 = _scores(judge, judge_speech, prompts, ours, theirs, settings.micro_batch_size)
-    reward_ours, reward_theirs = score_B2[:, 0].tolist(), score_B2[:, 1].tolist()
-    estimates["win_rate"] = _win_rate(ours, theirs, reward_ours, reward_theirs)
+    is_read_B = ~score_B2.isnan().any(1)
+    if unread := int((~is_read_B).sum()):
+        journal.note(f"{unread} pairs of answers are longer than the reward model reads; the win rate is without them.")
+    reward_ours, reward_theirs = score_B2[is_read_B, 0].tolist(), score_B2[is_read_B, 1].tolist()
+    ours_read, theirs_read = (
+        [row for row, is_read in zip(rows, is_read_B, strict=True) if is_read] for rows in (ours, theirs)
+    )
+    estimates["win_rate"] = _win_rate(ours_read, theirs_read, reward_ours, reward_theirs)
     estimates["length_ratio"] = _length_ratio(ours, theirs)
 
     journal.stage("Measuring how far the candidate moved.")
@@ -174,7 +180,7 @@ def _scores(
     theirs: Sequence[ResponseRecord],
     batch_size: int,
 ) -> Tensor:
-    """Rewards of the candidate's and the parent's answers, shape (B, 2)."""
+    """Rewards of the candidate's and the parent's answers, shape (B, 2); NaN where the judge cannot read them."""
     conversations = {row.prompt_id: row.prompt for row in prompts}
     asked = [conversations[row.prompt_id] for row in ours]
     openings = prompts_encoded(speech, asked)
@@ -184,19 +190,19 @@ def _scores(
         else answers_encoded(speech, asked, openings, [row.text for row in rows])
         for rows in (ours, theirs)
     )
-    score_B2 = torch.zeros(len(ours), 2)
-    lengths = np.array([len(opening) for opening in openings])
-    for batch in batches_in_order(lengths, batch_size):
-        pairs = [
-            PairTokens(
-                at,
-                *(np.array(ids, np.int32) for ids in (openings[at], firsts[at] or [0], seconds[at] or [0])),
-                np.zeros((1, 4)),
-            )
-            for at in batch
-        ]
-        layout = layout_of_pairs(pairs, "separate")
-        score_B2[batch] = judge.scores(layout).cpu()[layout.pair_B2]
+    score_B2 = torch.full((len(ours), 2), torch.nan)
+    read = []
+    for at, (opening, first, second) in enumerate(zip(openings, firsts, seconds, strict=True)):
+        if first is None or second is None:
+            continue
+        row = (np.array(ids, np.int32) for ids in (opening, first or [0], second or [0]))
+        pair = PairTokens(at, *row, np.zeros((1, 4)))
+        length = len(pair.prompt_ids) + max(len(pair.first_ids), len(pair.second_ids))
+        if speech.positions is None or length <= speech.positions:
+            read.append(pair)
+    for batch in batches_in_order(np.array([len(pair.prompt_ids) for pair in read]), batch_size):
+        layout = layout_of_pairs([read[at] for at in batch], "separate")
+        score_B2[[read[at].group for at in batch]] = judge.scores(layout).cpu()[layout.pair_B2]
     return score_B2
 
 

@@ -57,6 +57,12 @@ class Backbone:
     def width(self) -> int:
         return int(self.inner.config.get_text_config().hidden_size)
 
+    @property
+    def positions(self) -> int | None:
+        """Tokens that it reads at most; None when its configuration sets no end."""
+        positions = getattr(self.inner.config.get_text_config(), "max_position_embeddings", None)
+        return None if positions is None else int(positions)
+
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed)
 
@@ -77,7 +83,7 @@ class Policy(Backbone):
 
     @property
     def speech(self) -> Speech:
-        return Speech(self.tokenizer, self.end_ids, self.end_id, self.vocabulary)
+        return Speech(self.tokenizer, self.end_ids, self.end_id, self.vocabulary, self.positions)
 
     @property
     def head_is_frozen(self) -> bool:

@@ -34,9 +34,14 @@ class Encoder(Backbone):
 
     @property
     def speech(self) -> Speech:
-        return Speech(
-            self.tokenizer, frozenset(), -1, int(self.inner.config.vocab_size), is_chat=False, is_author=False
-        )
+        vocabulary = int(self.inner.config.vocab_size)
+        return Speech(self.tokenizer, frozenset(), -1, vocabulary, self.positions, is_chat=False, is_author=False)
+
+    @property
+    def positions(self) -> int | None:
+        """RoBERTa's configuration counts two positions that no token can have; its tokenizer knows better."""
+        positions = super().positions
+        return None if positions is None else min(positions, self.tokenizer.model_max_length)
 
     def pooled(self, layout: Layout) -> Tensor:
         """The mean hidden state of each sequence, shape (S, D); padding is told by length, never by a token id."""

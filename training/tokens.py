@@ -12,6 +12,7 @@ from training.contract import COMPARISONS, Completion, DemonstrationRecord, Mess
 from training.errors import SnapshotInvalid
 
 TOO_LONG = "longer than {max_length} tokens"
+UNREADABLE = "longer than the {positions} tokens that the model reads"
 EMPTY = "an answer is empty"
 MERGED = "the tokenizer or chat template changes the prompt once an answer follows"
 
@@ -22,6 +23,7 @@ class Speech:
 
     end_ids    every token that ends a turn; end_id is the one that we write
     vocabulary number of token ids the model knows
+    positions  tokens that the model reads at most; None when nothing sets an end
     is_chat    False for encoders: they read prompt and answer as a pair of plain texts
     is_author  whether token ids stored with answers are this model's; otherwise their text is tokenised
     """
@@ -30,8 +32,15 @@ class Speech:
     end_ids: frozenset[int]
     end_id: int
     vocabulary: int
+    positions: int | None = None
     is_chat: bool = True
     is_author: bool = True
+
+    def too_long(self, length: int, max_length: int) -> str | None:
+        """Why a row of `length` tokens is left out, or None."""
+        if self.positions is not None and length > self.positions and self.positions < max_length:
+            return UNREADABLE.format(positions=self.positions)
+        return TOO_LONG.format(max_length=max_length) if length > max_length else None
 
 
 @dataclass
@@ -214,8 +223,8 @@ def preferences_encoded(
             _says_something(speech, record.first, first_ids) and _says_something(speech, record.second, second_ids)
         ):
             left_out.counts[EMPTY] += 1
-        elif pair.length > max_length:
-            left_out.counts[TOO_LONG.format(max_length=max_length)] += 1
+        elif why := speech.too_long(pair.length, max_length):
+            left_out.counts[why] += 1
         else:
             yield pair
 
@@ -291,8 +300,8 @@ def demonstrations_encoded(
             left_out.counts[EMPTY] += 1
         elif pieces is None:
             left_out.counts[MERGED] += 1
-        elif sum(len(piece) for piece, _ in pieces) > max_length:
-            left_out.counts[TOO_LONG.format(max_length=max_length)] += 1
+        elif why := speech.too_long(sum(len(piece) for piece, _ in pieces), max_length):
+            left_out.counts[why] += 1
         else:
             yield tokens_counted(pieces)
 

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from tests.training.test_reward_model import scores
-from tests.training.tiny import Listener, dpo_request, planted, prompts_save, reward_request, snapshot_save
+from tests.training.tiny import Listener, dpo_request, planted, preference, prompts_save, reward_request, snapshot_save
 from training.config import EvaluateSettings, RewardSettings, SamplingSettings
 from training.contract import EvaluateRequest, PolicyRef, report_read
 from training.reward import BradleyTerry
@@ -97,26 +97,52 @@ def test_an_encoder_is_saved_and_read_back_with_the_same_rewards(
     assert look["eval/accuracy"] == report.metrics["eval/accuracy"]
 
 
+def evaluation(base: Path, reader: Path, folder: Path, *, adapter: Path | None, tokens: int) -> EvaluateRequest:
+    return EvaluateRequest(
+        out_dir=str(folder / "evaluation"),
+        work_dir=str(folder / "work"),
+        candidate=PolicyRef(label="child", base_model=str(base), adapter=str(adapter) if adapter else None),
+        parent=PolicyRef(label="parent", base_model=str(base)),
+        reward_dir=str(reader / "reward"),
+        snapshot_dir=str(reader / "snapshot"),
+        prompts=str(prompts_save(folder / "prompts.jsonl", 6)),
+        settings=EvaluateSettings(sampling=SamplingSettings(max_new_tokens=tokens, answers_per_prompt=1)),
+    )
+
+
 def test_a_judge_may_stand_on_another_backbone_than_the_policies_that_it_judges(
     base: Path, reader: Path, tmp_path: Path, listener: Listener
 ) -> None:
-    snapshot = reader / "snapshot"
-    Listener().run(dpo_request(tmp_path, base, snapshot, max_steps=1, learning_rate=1e-2))
+    Listener().run(dpo_request(tmp_path, base, reader / "snapshot", max_steps=1, learning_rate=1e-2))
 
-    report = listener.run(
-        EvaluateRequest(
-            out_dir=str(tmp_path / "evaluation"),
-            work_dir=str(tmp_path / "work"),
-            candidate=PolicyRef(label="child", base_model=str(base), adapter=str(tmp_path / "dpo")),
-            parent=PolicyRef(label="parent", base_model=str(base)),
-            reward_dir=str(reader / "reward"),
-            snapshot_dir=str(snapshot),
-            prompts=str(prompts_save(tmp_path / "prompts.jsonl", 6)),
-            settings=EvaluateSettings(sampling=SamplingSettings(max_new_tokens=8, answers_per_prompt=1)),
-        )
-    )
+    report = listener.run(evaluation(base, reader, tmp_path, adapter=tmp_path / "dpo", tokens=8))
 
     assert report.estimates["reward/accuracy"].value > 0.9
     assert report.estimates["reward/accuracy"].n == report.estimates["dpo/accuracy"].n == 16
     assert report.estimates["win_rate"].n == 6
     assert 0 <= report.estimates["win_rate"].value <= 1
+
+
+def test_rows_that_an_encoder_cannot_read_are_left_out_and_counted(
+    base: Path, encoder: Path, tmp_path: Path, listener: Listener
+) -> None:
+    """Its table of positions ends at 64 tokens; one more would be an error in the middle of a step."""
+    snapshot = snapshot_save(tmp_path / "s", [*planted(8, holdout=2), preference(99, "x" * 60, "y")])
+
+    listener.run(reward_request(tmp_path, base, snapshot, backbone=str(encoder), max_steps=1))
+
+    assert listener.notes() == ["1 comparison left out: longer than the 64 tokens that the model reads."]
+
+
+def test_answers_that_a_judge_cannot_read_are_left_out_of_the_win_rate(
+    base: Path, reader: Path, tmp_path: Path, listener: Listener
+) -> None:
+    """This parent writes 60 tokens to every prompt, of which the judge reads no more than 64 with the prompt."""
+    request = evaluation(base, reader, tmp_path, adapter=None, tokens=60)
+
+    report = listener.run(request)
+
+    cut = [note for note in report.notes if "longer than the reward model reads" in note]
+    assert len(cut) == 1
+    assert report.estimates["win_rate"].n + int(cut[0].split()[0]) == 6
+    assert report.estimates["length_ratio"].n == 6
