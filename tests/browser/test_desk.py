@@ -90,6 +90,7 @@ PAGES = [
     ("olga", "/p/shop/rounds/2/launch/"),
     ("olga", "/p/shop/runs/"),
     ("olga", "RUN"),
+    ("olga", "REWARD"),
     ("olga", "/p/shop/checkpoints/"),
     ("olga", "CHECKPOINT"),
     ("olga", "/p/shop/snapshots/"),
@@ -120,6 +121,7 @@ def test_axe_finds_nothing_and_nothing_overflows(
         "INVITATION": f"/invitations/{token}/",
         "PROMPT": f"/p/shop/prompts/{undo.assignment.comparison.prompt_id}/",
         "RUN": f"/p/shop/runs/{run.pk}/",
+        "REWARD": f"/p/shop/runs/{turned.runs.get(kind='reward').pk}/",
         "CHECKPOINT": f"/p/shop/checkpoints/{run.checkpoint.pk}/",
         "UNDO": f"/p/shop/judge/{undo.assignment_id}/",
     }
