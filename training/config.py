@@ -189,6 +189,12 @@ class SftSettings(OptimSettings):
         description="Several conversations per row; they never see each other. Pays where lengths differ much.",
     )
 
+    @model_validator(mode="after")
+    def _layout_is_not_for_conversations(self) -> Self:
+        if self.layout != "auto":
+            raise ValueError("layout is about comparisons; packing says how conversations lie")
+        return self
+
 
 class PreferenceSettings(OptimSettings):
     """How judgments become targets; shared by reward models and DPO."""

@@ -58,6 +58,11 @@ class Backbone:
         return int(self.inner.config.get_text_config().hidden_size)
 
     @property
+    def heads(self) -> int:
+        """Attention heads of a layer; 0 for models without attention."""
+        return int(getattr(self.inner.config.get_text_config(), "num_attention_heads", 0))
+
+    @property
     def positions(self) -> int | None:
         """Tokens that it reads at most; None when its configuration sets no end."""
         positions = getattr(self.inner.config.get_text_config(), "max_position_embeddings", None)
@@ -121,9 +126,8 @@ class Policy(Backbone):
 
     def _who_sees_whom(self, layout: Layout) -> dict[str, Any]:
         """Blocks for attention by segments and for FlexAttention, else one number per pair of places."""
-        heads = int(self.inner.config.get_text_config().num_attention_heads)
         by_segments = self.inner.config._attn_implementation == attention.NAME
-        if by_segments and attention.blocks_pay(layout, heads):
+        if by_segments and attention.blocks_pay(layout, self.heads):
             return {"attention_mask": torch.zeros(1, 1, 1, 1), "blocks": layout.blocks}
         if self.inner.config._attn_implementation == "flex_attention":
             return {"attention_mask": _block_mask(layout)}
@@ -182,6 +186,8 @@ def layout_choose(
     own = policy.inner.config._attn_implementation
     reason = _why_not(policy, longest)
     for how in () if reason else ("flex_attention" if policy.device.type == "cuda" else attention.NAME, own):
+        if how == attention.NAME and not attention.blocks_pay(laid(kind), policy.heads):
+            continue  # what is not used on these rows is not proven on them
         reason = _numbers_change(policy, how, kind, laid, numbers)
         if reason is None:
             return kind, None

@@ -11,16 +11,17 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
 from tests.training.test_models import family_save, ids, load, logprobs, logprobs_naive, pairs_of
 from tests.training.tiny import END, Listener, dpo_request, model_save, planted, preference, snapshot_save
 from training import attention
-from training.config import LoraSettings, RewardSettings
+from training.config import LoraSettings, RewardSettings, SftSettings
 from training.contract import Message, PolicyRef
 from training.layout import Kind, Layout, layout_of_conversations, layout_of_pairs
-from training.models import Policy, policy_load
+from training.models import Policy, layout_choose, policy_load
 from training.reward_model import RewardModel
 from training.rows import PairTokens
 from training.tokens import LeftOut, Tokens, preferences_encoded
@@ -55,6 +56,17 @@ def family(folder: Path, name: str, shape: dict[str, Any]) -> Path:
 
 def trained_policy(folder: Path) -> Policy:
     return policy_load(PolicyRef(label="p", base_model=str(folder)), CPU, lora=LoraSettings(lora_rank=4))
+
+
+@pytest.fixture(autouse=True)
+def blocks_always_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of tests are so short that they would be attended to with a mask."""
+    monkeypatch.setattr(attention, "BLOCK_SECONDS", 0.0)
+
+
+def attend(policy: Policy, how: str) -> None:
+    """With torch's attention and a mask, or by segments without one."""
+    attention.by_segments(policy.inner) if how == attention.NAME else policy.inner.set_attn_implementation(how)
 
 
 def embedded(policy: Policy, layout: Layout) -> tuple[Tensor, Tensor]:
@@ -150,7 +162,7 @@ def test_a_packed_example_has_no_part_at_all_in_its_neighbours(base: Path, how: 
     one bit.
     """
     policy = load(base)
-    attention.by_segments(policy.inner) if how == attention.NAME else policy.inner.set_attn_implementation(how)
+    attend(policy, how)
     pairs = pairs_of(policy.speech, 4)
     layout = layout_of_pairs(pairs, "packed", row_length=400)
     assert layout.parent_RT is not None
@@ -214,7 +226,7 @@ def test_a_shared_prompt_gives_values_and_gradients_of_rows_of_their_own(tmp_pat
     separate_B2, separate_gradients = found("separate")
     torch.testing.assert_close(separate_B2, logprobs_naive(folder, pairs), rtol=1e-5, atol=1e-5, check_dtype=False)
     for how in ("sdpa", attention.NAME):
-        attention.by_segments(policy.inner) if how == attention.NAME else policy.inner.set_attn_implementation(how)
+        attend(policy, how)
         for kind in ("shared", "packed"):
             logprob_B2, gradients = found(kind)
             torch.testing.assert_close(logprob_B2, separate_B2, rtol=1e-5, atol=1e-5)
@@ -254,3 +266,25 @@ def test_a_family_that_cannot_share_its_prompts_is_trained_in_rows_of_their_own_
     naive_B2 = logprobs_naive(folder, pairs)
     chosen_B = torch.tensor([naive_B2[at, 0 if row.prefer_first else 1] for at, row in enumerate(rows)])
     assert listener.curve("logps/chosen")[0] == pytest.approx(float(chosen_B.mean()), rel=1e-5)
+
+
+def test_attention_that_the_longest_rows_do_not_use_is_never_used_unproven(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mask for two long rows and blocks for a batch of others would leave the blocks unproven."""
+    policy = load(base)
+    pairs = pairs_of(policy.speech, 2)
+    monkeypatch.setattr(attention, "BLOCK_SECONDS", 1.0)
+
+    kind, _ = layout_choose(
+        policy, "auto", 60, lambda kind: layout_of_pairs(pairs, kind), lambda layout: policy.logprobs(layout)
+    )
+
+    assert kind == "shared"
+    assert policy.inner.config._attn_implementation != attention.NAME
+
+
+def test_conversations_are_laid_out_by_packing_alone() -> None:
+    """An option that would change nothing is refused."""
+    with pytest.raises(ValidationError, match="layout is about comparisons"):
+        SftSettings(layout="shared")
