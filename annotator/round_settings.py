@@ -274,12 +274,16 @@ def _strictly(limits: dict[str, Any]) -> Callable[[float], None]:
 
 
 def _range_text(limits: dict[str, Any]) -> str:
-    """Both ends of a range; a lower end alone goes without saying."""
-    if "le" in limits:
-        return f"{limits['ge']:g} to {limits['le']:g}." if "ge" in limits else f"Up to {limits['le']:g}."
-    if "lt" in limits:
-        return f"{limits.get('ge', limits.get('gt')):g} to below {limits['lt']:g}."
-    return ""
+    """The range where both ends mean something: a limit on epochs is there for typing errors only."""
+    match limits:
+        case {"ge": low, "le": high}:
+            return f"{low:g} to {high:g}."
+        case {"ge": low, "lt": high}:
+            return f"{low:g} to below {high:g}."
+        case {"gt": low, "lt": high}:
+            return f"Between {low:g} and {high:g}."
+        case _:
+            return ""
 
 
 def _inside_a_sentence(title: str) -> str:
