@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,23 @@ def test_conversations_keep_their_tokens_and_which_of_them_count(tmp_path: Path)
 
     assert spelled(rows[0].ids) == "<|bos|><|user|>Say a (0)<|end|><|assistant|>a a a a<|end|>"
     assert sum(rows[0].counted) == rows.counts[0] == len("a a a a") + 1
+
+
+def test_memory_does_not_grow_with_the_snapshot(tmp_path: Path) -> None:
+    """Ten times the rows, 6 MB of them: what is held at most while reading, and afterwards, stays about the same.
+
+    pydantic keeps the last 16,384 short strings that it read, which is the megabyte that is allowed here.
+    """
+    peaks = []
+    for count in (600, 6000):
+        snapshot = snapshot_save(tmp_path / f"snapshot-{count}", planted(count))
+        tracemalloc.start()
+        rows = preference_rows(snapshot, tmp_path / f"rows-{count}", SPEECH, PreferenceSettings(), max_length=200)
+        held, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert len(rows) == count
+        peaks.append((held, peak))
+
+    (few_held, few_peak), (many_held, many_peak) = peaks
+    assert many_peak < few_peak + 1_000_000
+    assert many_held < few_held + 1_000_000
