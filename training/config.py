@@ -191,8 +191,8 @@ class SftSettings(OptimSettings):
 
     @model_validator(mode="after")
     def _layout_is_not_for_conversations(self) -> Self:
-        if self.layout != "auto":
-            raise ValueError("layout is about comparisons; packing says how conversations lie")
+        if self.layout in ("shared", "packed") or (self.layout == "separate" and self.packing):
+            raise ValueError(f"layout {self.layout} is about comparisons; packing says how conversations lie")
         return self
 
 

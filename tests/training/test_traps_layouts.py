@@ -286,5 +286,7 @@ def test_attention_that_the_longest_rows_do_not_use_is_never_used_unproven(
 
 def test_conversations_are_laid_out_by_packing_alone() -> None:
     """An option that would change nothing is refused."""
-    with pytest.raises(ValidationError, match="layout is about comparisons"):
-        SftSettings(layout="shared")
+    for settings in ({"layout": "shared"}, {"layout": "packed"}, {"layout": "separate", "packing": True}):
+        with pytest.raises(ValidationError, match="is about comparisons; packing says how conversations lie"):
+            SftSettings.model_validate(settings)
+    assert not SftSettings(layout="separate").packing
