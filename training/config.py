@@ -602,6 +602,7 @@ METRICS: dict[str, tuple[str, str]] = {
     "pad_fraction": ("Share of what is computed that only fills rows up.", "share"),
     "eta_seconds": ("Time left until the last step at this pace.", "seconds"),
     # counts
+    "pairs/effective_n": ("Rows of equal weight that would tell as much as the training rows with theirs.", "rows"),
     "rows/train": ("Rows that were trained on.", "rows"),
     "rows/holdout": ("Held-out rows that were looked at.", "rows"),
     "prompts/holdout": ("Held-out prompts that both policies answered.", "prompts"),

@@ -115,7 +115,12 @@ def train_dpo(request: DpoRequest, report: Callable[[AnyEvent], None]) -> RunRep
         kind="dpo",
         seconds=journal.seconds,
         steps=trained.steps,
-        metrics={**trained.metrics, "rows/train": float(len(train)), "rows/holdout": float(len(held))},
+        metrics={
+            **trained.metrics,
+            "rows/train": float(len(train)),
+            "rows/holdout": float(len(held)),
+            "pairs/effective_n": rows.effective_n(train),
+        },
         estimates={"accuracy": Estimate(value=share, n=decided, low=low, high=high)},
         notes=journal.notes,
         versions=loop.versions(),

@@ -42,6 +42,8 @@ from training.rows import PairRows, PairTokens, preference_rows
 from training.tokens import Speech, Tokens, answers_encoded, prompts_encoded, tokens_counted
 
 STAGES = 5
+# Judges of every kind lean towards length, so an optimised policy may only have learned to ramble.
+LONGER_IS_AN_ALARM = 1.25
 
 
 def evaluate(request: EvaluateRequest, report: Callable[[AnyEvent], None]) -> RunReport:
@@ -102,7 +104,12 @@ def evaluate(request: EvaluateRequest, report: Callable[[AnyEvent], None]) -> Ru
         [row for row, is_read in zip(rows, is_read_B, strict=True) if is_read] for rows in (ours, theirs)
     )
     estimates["win_rate"] = _win_rate(ours_read, theirs_read, reward_ours, reward_theirs)
-    estimates["length_ratio"] = _length_ratio(ours, theirs)
+    estimates["length_ratio"] = ratio = _length_ratio(ours, theirs)
+    if ratio.low > LONGER_IS_AN_ALARM:
+        journal.note(
+            f"The candidate's answers are {ratio.value:.2f} times as long as its parent's. Do people prefer them, "
+            "or has it learned that longer wins?"
+        )
 
     journal.stage("Measuring how far the candidate moved.")
     tokens = _tokens_of(candidate, prompts, ours)
@@ -195,8 +202,8 @@ def _scores(
     for at, (opening, first, second) in enumerate(zip(openings, firsts, seconds, strict=True)):
         if first is None or second is None:
             continue
-        row = (np.array(ids, np.int32) for ids in (opening, first or [0], second or [0]))
-        pair = PairTokens(at, *row, np.zeros((1, 4)))
+        prompt_ids, first_ids, second_ids = (np.array(ids, np.int32) for ids in (opening, first or [0], second or [0]))
+        pair = PairTokens(at, prompt_ids, first_ids, second_ids, np.zeros((1, 4)))
         length = len(pair.prompt_ids) + max(len(pair.first_ids), len(pair.second_ids))
         if speech.positions is None or length <= speech.positions:
             read.append(pair)

@@ -126,6 +126,7 @@ def train_reward(request: RewardRequest, report: Callable[[AnyEvent], None]) -> 
             **found.values(),
             "rows/train": float(len(train)),
             "rows/holdout": float(len(held)),
+            "pairs/effective_n": rows.effective_n(train),
         },
         estimates=found.estimates(),
         tables={"reliability": found.reliability()},

@@ -16,10 +16,12 @@ from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from training.config import PreferenceSettings
 from training.contract import COMPARISONS, DemonstrationRecord, PreferenceRecord, rows_read, snapshot_verify
 from training.errors import SnapshotInvalid
+from training.metrics import effective_n
 from training.targets import target_of
 from training.tokens import LeftOut, PairIds, Speech, Tokens, demonstrations_encoded, preferences_encoded
 
@@ -94,6 +96,10 @@ class PairRows(Sequence[PairTokens]):
         """Tokens of one row."""
         where = self.table[row]
         return int(where["prompt_n"] + where["first_n"] + where["second_n"])
+
+    def effective_n(self, rows: npt.NDArray[np.int64]) -> float:
+        """How many equally weighted rows would tell as much as these with their weights, on the overall question."""
+        return effective_n(torch.from_numpy(self.table["targets"][rows, 0, 1]))
 
     def longest(self, count: int) -> list[PairTokens]:
         """The rows with most tokens."""

@@ -78,6 +78,20 @@ def test_a_better_candidate_is_found_to_be_better(turn: Path, tmp_path: Path, li
     assert all(e.low <= e.value <= e.high for e in estimates.values())
 
 
+def test_a_candidate_that_only_learned_to_ramble_raises_an_alarm(
+    turn: Path, tmp_path: Path, listener: Listener
+) -> None:
+    """Steps three times as long break the tiny policy: it repeats capitals, and its answers grow."""
+    Listener().run(dpo_request(tmp_path, turn / "sft", turn / "snapshot", epochs=4, learning_rate=1e-2))
+    request = evaluate_request(turn, tmp_path)
+    rambler = request.candidate.model_copy(update={"adapter": str(tmp_path / "dpo")})
+
+    report = listener.run(request.model_copy(update={"candidate": rambler}))
+
+    assert report.estimates["length_ratio"].low > 1.25
+    assert any("times as long as its parent's" in note for note in report.notes)
+
+
 def test_the_answers_are_kept_with_who_wrote_them(turn: Path, tmp_path: Path, listener: Listener) -> None:
     listener.run(evaluate_request(turn, tmp_path))
 
