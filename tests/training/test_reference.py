@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -41,10 +42,11 @@ class Parent:
 
 def pairs_of(count: int) -> list[PairTokens]:
     dice = np.random.default_rng(0)
-    return [
-        PairTokens(row, *(dice.integers(6, 200, size, np.int32) for size in dice.integers(2, 9, 3)), np.zeros((1, 4)))
-        for row in range(count)
-    ]
+
+    def ids() -> npt.NDArray[np.int32]:
+        return dice.integers(6, 200, int(dice.integers(2, 9)), np.int32)
+
+    return [PairTokens(row, ids(), ids(), ids(), np.zeros((1, 4))) for row in range(count)]
 
 
 def asked(

@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.training.test_models import ids
 from tests.training.test_traps_layouts import family
 from tests.training.tiny import (
     ROOT,
@@ -43,7 +44,6 @@ from training.rows import PairTokens, preference_rows
 from training.tokens import LeftOut, preferences_encoded
 
 CPU = torch.device("cpu")
-NO_TARGET = np.zeros((1, 4))
 
 
 def snapshot_of(folder: Path, records: Sequence[PreferenceRecord], *criteria: str) -> Path:
@@ -72,10 +72,7 @@ def scores(model: RewardModel, answers: Sequence[str]) -> list[float]:
     records = [preference(0, text, "-") for text in answers]
     encoded = preferences_encoded(model.backbone.speech, records, max_length=400, left_out=LeftOut("comparison"))
     pairs = [
-        PairTokens(
-            0, *(np.array(ids, np.int32) for ids in (pair.prompt_ids, pair.first_ids, pair.second_ids)), NO_TARGET
-        )
-        for pair in encoded
+        PairTokens(0, ids(row.prompt_ids), ids(row.first_ids), ids(row.second_ids), np.zeros((1, 4))) for row in encoded
     ]
     layout = layout_of_pairs(pairs, "separate")
     with torch.no_grad():
@@ -230,14 +227,15 @@ def test_length_control_leaves_the_sway_of_length_out_of_the_rewards_and_the_res
         )
         model = reward_model_load(tmp_path / name, CPU)
         quiet, loud = (np.array(scores(model, [letter * length for length in lengths])) for letter in ("c", "C"))
-        slope = np.polyfit(lengths, (quiet + loud) / 2, 1)[0]
-        found[control] = float((loud - quiet).mean()), float(slope), report.metrics["length/corr_reward"]
+        per_token = float(np.polyfit(lengths, (quiet + loud) / 2, 1)[0])
+        found[control] = float((loud - quiet).mean()), per_token, report.metrics["length/corr_reward"]
 
-    (loud, slope, correlation), (loud_controlled, slope_controlled, correlation_controlled) = found[False], found[True]
+    loud_before, slope, correlation = found[False]
+    loud_after, slope_left, correlation_left = found[True]
     assert slope > 0.02
-    assert abs(slope_controlled) < slope / 2
-    assert abs(correlation_controlled) < correlation / 2
-    assert loud_controlled > 0.8 * loud > 0.5
+    assert abs(slope_left) < slope / 2
+    assert abs(correlation_left) < correlation / 2
+    assert loud_after > 0.8 * loud_before > 0.5
 
 
 @pytest.mark.parametrize("always", [False, True])

@@ -119,7 +119,7 @@ def tokenizer_of(family: Family, merges: Sequence[tuple[str, str]] = ()) -> PreT
 
 def speech_of(family: Family, merges: Sequence[tuple[str, str]] = ()) -> Speech:
     tokenizer = tokenizer_of(family, merges)
-    ends = {int(tokenizer.convert_tokens_to_ids(token)) for token in (family.eos, family.eot)}
+    ends = (tokenizer.get_vocab()[token] for token in (family.eos, family.eot))
     return Speech(tokenizer, frozenset(ends), int(tokenizer.eos_token_id), len(tokenizer))
 
 

@@ -77,7 +77,7 @@ def embedded(policy: Policy, layout: Layout) -> tuple[Tensor, Tensor]:
         seen.append(output.detach().requires_grad_())
         return seen[0]
 
-    with policy.inner.get_input_embeddings().register_forward_hook(catch):  # type: ignore[no-untyped-call]
+    with policy.inner.get_input_embeddings().register_forward_hook(catch):
         logprob_S = policy.logprobs(layout)
     return logprob_S, seen[0]
 

@@ -44,7 +44,7 @@ LN2 = math.log(2)
 class SmallChunks(Policy):
     """A policy whose head is computed five rows at once, as a large vocabulary would make it."""
 
-    head_chunk = 5  # type: ignore[assignment]
+    head_chunk = 5
 
 
 def dpo_of(
@@ -100,7 +100,7 @@ def answers_by_full_logits(model: Any, pair: PairTokens) -> TokensOf:
     found = []
     for ids in (pair.first_ids.tolist(), pair.second_ids.tolist()):
         whole = torch.tensor([[*pair.prompt_ids.tolist(), *ids]])
-        logprob_TV = model(whole).logits[0, len(pair.prompt_ids) - 1 : -1].log_softmax(-1)
+        logprob_TV = model(whole).logits[0, len(pair.prompt_ids) - 1 : -1].double().log_softmax(-1)
         own_T = logprob_TV.gather(1, torch.tensor(ids)[:, None])[:, 0]
         found.append((own_T, torch.logsumexp(2 * logprob_TV, -1)))
     return found
@@ -114,14 +114,15 @@ def sums_of(answers: TokensOf, alpha: float) -> Tensor:
 
 def loss_by_full_logits(dpo: Dpo, base: Path) -> Tensor:
     """What `loss_of` should be for all rows, written down as it is defined."""
-    s, reference = dpo.settings, AutoModelForCausalLM.from_pretrained(base).eval()
+    s, reference = dpo.settings, AutoModelForCausalLM.from_pretrained(base)
     alpha = 1.0 if s.ld_alpha is None else s.ld_alpha
     ours, theirs = (
         [answers_by_full_logits(model, pair) for pair in dpo.rows] for model in (dpo.policy.inner, reference)
     )
     policy_B2, reference_B2 = (torch.stack([sums_of(row, alpha) for row in rows]) for rows in (ours, theirs))
     length_B2 = torch.tensor([[len(own_T) for own_T, _ in row] for row in ours])
-    prefer_B, weight_B, tie_B, strength_B = torch.tensor([row.targets_C4[0].tolist() for row in dpo.rows]).unbind(1)
+    targets_B4 = torch.tensor([row.targets_C4[0].tolist() for row in dpo.rows], dtype=torch.float64)
+    prefer_B, weight_B, tie_B, strength_B = targets_B4.unbind(1)
     if s.loss == "kto":
         away = [
             sums_of(answers_by_full_logits(model, pair), 1).detach()
@@ -305,9 +306,9 @@ def test_swapping_the_sides_of_a_tie_leaves_every_gradient_as_it_was(base: Path,
     )
 
     assert sum(float(gradient.norm()) for gradient in ours) > 0
-    torch.testing.assert_close(loss, mirrored_loss)
+    torch.testing.assert_close(loss, mirrored_loss, rtol=1e-6, atol=1e-6)
     for gradient, other in zip(ours, mirrored, strict=True):
-        torch.testing.assert_close(gradient, other, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(gradient, other, rtol=1e-3, atol=1e-4 * float(other.abs().max()))
 
 
 def test_the_noise_of_judges_is_learnt_as_what_it_is(base: Path, tmp_path: Path, listener: Listener) -> None:
