@@ -78,7 +78,7 @@ def test_the_reference_is_read_back_and_never_asked_of_trained_weights(
     base: Path, snapshot: Path, tmp_path: Path, listener: Listener
 ) -> None:
     work = interrupted(tmp_path, base, snapshot, learning_rate=1e-2)
-    before = np.fromfile(work / "reference.bin", np.float32)
+    before = np.fromfile(work / "reference.bin", np.float64)
 
     listener.run(dpo_request(tmp_path, base, snapshot, batch_size=8, save_every=2, learning_rate=1e-2))
 
