@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
+from transformers import LlamaForCausalLM
+from transformers.modeling_layers import GradientCheckpointingLayer
 
+from tests.training.tiny import Listener, dpo_request, engine_start
 from training import loop
 from training.checkpoints import STATE, StateKeeper
 from training.config import OptimSettings
-from training.contract import AnyEvent
+from training.contract import EVENT, AnyEvent, Failed
 from training.errors import DidNotConverge, ModelUnusable, OutOfMemory
+from training.layers import layers_of
 from training.loop import Tally, Trained
 
 ROWS = 22  # batches of 8 end in a short one of 6
@@ -25,13 +31,22 @@ class Killed(Exception):
     pass
 
 
+def three(rows: int) -> bool:
+    return rows <= 3
+
+
+def is_recomputed(model: nn.Module) -> bool:
+    return all(isinstance(layer.forward, partial) for layer in layers_of(model))
+
+
 @dataclass
 class Fitting:
     """Least squares with weights: rows of three numbers, a target and a weight each."""
 
     folder: Path
     digest: str = "d"
-    fits: int = 1000  # rows that memory holds
+    fits: Callable[[int], bool] = lambda rows: True  # whether memory holds so many rows
+    model: nn.Module | None = None
     error: Exception = field(default_factory=lambda: torch.OutOfMemoryError("CUDA out of memory."))
     eval_losses: list[float] | None = None  # what the looks say, one after the other; None: the real loss
     kill_after: int | None = None
@@ -50,7 +65,7 @@ class Fitting:
 
     def loss_of(self, rows: Sequence[int], total: float) -> tuple[Tensor, Tally]:
         self.computed.append(len(rows))
-        if len(rows) > self.fits:
+        if not self.fits(len(rows)):
             raise self.error
         picked = list(rows)
         error_B = self.linear(self.x_RD[picked])[:, 0] - self.y_R[picked]
@@ -84,7 +99,7 @@ class Fitting:
             evaluate=self.evaluate,
             keeper=StateKeeper(self.folder, self.digest),
             device=CPU,
-            model=self.linear,
+            model=self.model or self.linear,
             cost_of=lambda row: self.lengths[row],
             whole_batch=self.whole_batch,
         )
@@ -135,7 +150,7 @@ def test_a_batch_trains_the_same_however_it_is_cut(fitting: Callable[..., Fittin
 def test_a_step_that_does_not_fit_is_halved_and_ends_as_if_it_had(
     fitting: Callable[..., Fitting], error: Exception
 ) -> None:
-    whole, tight = fitting("whole"), fitting("tight", fits=3, error=error)
+    whole, tight = fitting("whole"), fitting("tight", fits=three, error=error)
 
     whole.train()
     tight.train()
@@ -158,17 +173,93 @@ def test_other_errors_are_not_taken_for_memory(fitting: Callable[..., Fitting]) 
 
 def test_one_row_that_does_not_fit_is_an_error_that_says_how_long_it_is(fitting: Callable[..., Fitting]) -> None:
     with pytest.raises(OutOfMemory, match=r"does not hold one row of \d+ tokens: lower max_length"):
-        fitting(fits=0).train()
+        fitting(fits=lambda rows: False).train()
 
 
 def test_a_batch_that_must_stay_whole_is_not_halved(fitting: Callable[..., Fitting]) -> None:
     with pytest.raises(OutOfMemory, match="needs all of them at once; lower the batch size"):
-        fitting(fits=7, whole_batch=True).train()
+        fitting(fits=lambda rows: rows < 8, whole_batch=True).train()
 
 
 def test_asking_to_recompute_layers_that_are_not_there_is_refused(fitting: Callable[..., Fitting]) -> None:
     with pytest.raises(ModelUnusable, match="gradient_checkpointing: this model has no layers"):
         fitting().train(gradient_checkpointing="on")
+
+
+@pytest.mark.parametrize("setting", ["on", "off"])
+def test_recomputed_activations_teach_the_adapter_the_same(
+    base: Path, snapshot: Path, tmp_path: Path, listener: Listener, setting: str
+) -> None:
+    """Every B matrix starts at zero, so one that moved has had a gradient through a recomputed layer."""
+    plain = Listener()
+    plain.run(dpo_request(tmp_path, base, snapshot, "plain", batch_size=24, lora_dropout=0.1))
+
+    listener.run(dpo_request(tmp_path, base, snapshot, batch_size=24, lora_dropout=0.1, gradient_checkpointing=setting))
+
+    weights = load_file(tmp_path / "dpo" / "adapter_model.safetensors")
+    assert all(weight.norm() > 0 for name, weight in weights.items() if "lora_B" in name)
+    assert listener.curve("train/loss") == pytest.approx(plain.curve("train/loss"), rel=1e-6)
+
+
+def test_one_row_that_does_not_fit_is_tried_with_recomputed_activations(
+    fitting: Callable[..., Fitting], base: Path
+) -> None:
+    llama = LlamaForCausalLM.from_pretrained(base)
+    run = fitting(model=llama, fits=lambda rows: is_recomputed(llama))
+
+    run.train(max_steps=1)
+
+    assert run.computed[0] == 8
+    assert max(run.computed[run.computed.index(1) :]) <= 2
+    (note,) = run.notes
+    assert note.startswith("Memory ran out with one row of ")
+    assert "activations are recomputed" in note
+
+
+def test_activations_are_not_recomputed_against_the_settings(fitting: Callable[..., Fitting], base: Path) -> None:
+    llama = LlamaForCausalLM.from_pretrained(base)
+
+    with pytest.raises(OutOfMemory, match="does not hold one row"):
+        fitting(model=llama, fits=lambda rows: False).train(gradient_checkpointing="off")
+    assert not is_recomputed(llama)
+
+
+class Block(GradientCheckpointingLayer):
+    """The smallest layer of a transformer that Hugging Face would mark as one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+
+    def forward(self, x_BD: Tensor) -> Tensor:
+        return x_BD + torch.tanh(self.linear(x_BD))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torch's compiler warns about what it does itself
+def test_compiled_layers_compute_the_same(fitting: Callable[..., Fitting]) -> None:
+    """Slow because a compiler must run. A real layer would keep it busy for a minute."""
+    model = nn.Sequential(Block(), Block(), nn.Linear(3, 1))
+    x_BD = torch.randn(5, 3)
+    plain_B1 = model(x_BD)
+
+    fitting(model=model).train(max_steps=1, compile="on")
+
+    assert all(layer._compiled_call_impl is not None for layer in layers_of(model))
+    assert torch.allclose(model(x_BD), plain_B1, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_without_a_compiler_compiling_is_refused(base: Path, snapshot: Path, tmp_path: Path) -> None:
+    """Slow because a process must be started in which nothing has been compiled yet."""
+    request = dpo_request(tmp_path, base, snapshot, max_steps=2, compile="on")
+
+    engine = engine_start(request, tmp_path, CXX="/nowhere/g++", TORCHINDUCTOR_CACHE_DIR=str(tmp_path / "compiled"))
+
+    last = EVENT.validate_json(engine.communicate()[0].splitlines()[-1])
+    assert isinstance(last, Failed)
+    assert last.error == "ModelUnusable"
+    assert last.message.startswith("compile: torch.compile does not work on this machine; switch it off.")
 
 
 # --- watching ----------------------------------------------------------------
@@ -252,14 +343,14 @@ def test_a_killed_run_ends_as_if_it_never_was(fitting: Callable[..., Fitting], k
     """Bit for bit: weights, curve, dice, the micro-batch that was found, patience and the best so far."""
     shape = {"epochs": 5, "eval_every": 2, "save_every": 3, "keep": "best", "patience": 3}
     losses = [9, 8, 5, 6, 4, 7, 7, 7, 7]
-    straight = fitting("straight", digest="noisy", fits=3, eval_losses=losses)
-    killed = fitting("killed", digest="noisy", fits=3, eval_losses=losses, kill_after=kill_after)
+    straight = fitting("straight", digest="noisy", fits=three, eval_losses=losses)
+    killed = fitting("killed", digest="noisy", fits=three, eval_losses=losses, kill_after=kill_after)
     expected = straight.train(**shape)
 
     with pytest.raises(Killed):
         killed.train(**shape)
     saved = (kill_after - 1) // 3 * 3
-    resumed = fitting("killed", digest="noisy", fits=3, eval_losses=losses)
+    resumed = fitting("killed", digest="noisy", fits=three, eval_losses=losses)
     resumed.looks = saved // 2 + 1 if saved else 0
     found = resumed.train(**shape)
 
