@@ -193,6 +193,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--peers", choices=["all", "best"], default="all", help="best: only TRL at its best")
     parser.add_argument("--only", nargs="*", help="names such as dpo_hh or sft")
     parser.add_argument("--log", type=Path)
     arguments = parser.parse_args()
@@ -207,7 +208,7 @@ def main() -> int:
             folder.mkdir(exist_ok=True)
             prepare([work], folder, arguments.device)
             for number in range(arguments.rounds):
-                programs = ["ours", "best", *OTHERS] if number == 0 else ["ours", "best"]
+                programs = ["ours", "best", *(OTHERS if number == 0 and arguments.peers == "all" else ())]
                 if work.shape == "135m":  # minutes a step for some: ours for the floor, and one peer once
                     programs = programs[: 2 if number == 0 else 1]
                 for program in programs:
@@ -227,7 +228,7 @@ def main() -> int:
 
 
 def middle(figures: list[Figure], field: str) -> float:
-    return statistics.median(getattr(figure, field) for figure in figures)
+    return float(statistics.median(getattr(figure, field) for figure in figures))
 
 
 def table_of(found: dict[str, dict[str, list[Figure]]], floors: dict[str, list[float]]) -> str:

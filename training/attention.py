@@ -83,7 +83,7 @@ class _BlockAttention(torch.autograd.Function):
         return attended_RTHK
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient_RTHK: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         query, key, value = ctx.saved_tensors
         d_query, d_key, d_value = (torch.zeros_like(tensor) for tensor in (query, key, value))

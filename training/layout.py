@@ -25,8 +25,8 @@ every model whose layers attend to all earlier places.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Literal
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -98,13 +98,11 @@ class Layout:
     def to(self, device: torch.device) -> Layout:
         if device.type == "cpu":
             return self
-        return Layout(
-            **{
-                field.name: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
-                for field in fields(self)
-                for value in [getattr(self, field.name)]
-            }
-        )
+        tensors = {
+            field.name: value for field in fields(self) if isinstance(value := getattr(self, field.name), Tensor)
+        }
+        moved: dict[str, Any] = {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
+        return replace(self, **moved)
 
 
 @dataclass(frozen=True)
@@ -195,7 +193,10 @@ def _laid(rows: Sequence[list[_Segment]], sequences: int, pair_B2: npt.NDArray[n
     blocks: list[Block] = []
     filled = 0
     for number, row in enumerate(rows):
-        at, starts, ends, depth = 0, [], [], []
+        at = 0
+        starts: list[int] = []
+        ends: list[int] = []
+        depth: list[int] = []
         for name, segment in enumerate(row):
             size = len(segment.ids)
             start = 0 if segment.parent is None else depth[segment.parent]

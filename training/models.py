@@ -112,7 +112,8 @@ class Policy(Backbone):
     def head_weight(self) -> Tensor | None:
         """The head's weight, shape (V, D), when the head is nothing but a product with it."""
         head, config = self._head_module, self.inner.config.get_text_config()
-        is_plain = type(head) is nn.Linear and head.bias is None and not any(_shaping(config))
+        has_bias = getattr(head, "bias", None) is not None
+        is_plain = type(head) is nn.Linear and not has_bias and not any(_shaping(config))
         return head.weight if is_plain else None
 
     def hidden(self, layout: Layout) -> Tensor:
@@ -288,7 +289,7 @@ def policy_load(
         base = base_load(folder, device, precision="float32" if trains_all else precision, quantised=quantises(lora))
     model, said = adapter_prepare(base, adapter, lora, seed=seed, merge=merge)
     notes += said
-    inner = base if not hasattr(model, "get_base_model") else model.get_base_model()
+    inner = base if not hasattr(model, "get_base_model") else model.get_base_model()  # type: ignore[operator]
     end_ids, end_id = ends_of(tokenizer, inner)
     policy = Policy(
         model=model,

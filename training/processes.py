@@ -149,6 +149,8 @@ def _bucket_sum(bucket: list[nn.Parameter]) -> None:
     gradients = [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in bucket]
     flat = torch.cat([*gradients, has])
     dist.all_reduce(flat)
-    *parts, has = flat.split([*(parameter.numel() for parameter in bucket), len(bucket)])
+    *parts, has = flat.split(  # type: ignore[no-untyped-call]
+        [*(parameter.numel() for parameter in bucket), len(bucket)]
+    )
     for parameter, gradient, count in zip(bucket, parts, has.tolist(), strict=True):
         parameter.grad = gradient.view_as(parameter) if count else None

@@ -50,7 +50,7 @@ class Encoder(Backbone):
         is_real_ST = place_T <= last_S1
         with self.autocast():
             output = self.inner(input_ids=layout.ids_RT, attention_mask=is_real_ST.to(torch.long))
-        hidden_STD = output.last_hidden_state.float() * is_real_ST[:, :, None]
+        hidden_STD: Tensor = output.last_hidden_state.float() * is_real_ST[:, :, None]
         return hidden_STD.sum(1) / (last_S1 + 1)
 
 
@@ -147,7 +147,7 @@ def _encoder_load(
     model, notes = adapter_prepare(base, adapter, settings, seed=seed, merge=settings is None)
     return Encoder(
         model=model,
-        inner=base if not hasattr(model, "get_base_model") else model.get_base_model(),
+        inner=base if not hasattr(model, "get_base_model") else model.get_base_model(),  # type: ignore[operator]
         tokenizer=tokenizer,
         ref=ref,
         device=device,

@@ -90,7 +90,7 @@ class PairRows(Sequence[PairTokens]):
     def lengths(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Tokens of each of these rows, the prompt counted once."""
         table = self.table[rows]
-        return (table["prompt_n"] + table["first_n"] + table["second_n"]).astype(np.int64)
+        return np.asarray(table["prompt_n"] + table["first_n"] + table["second_n"], np.int64)
 
     def cost_of(self, row: int) -> int:
         """Tokens of one row."""

@@ -62,7 +62,7 @@ def is_spread(tensor: Tensor) -> bool:
 
 def part(tensor: Tensor) -> Tensor:
     """What this process holds of it."""
-    return tensor.to_local() if is_spread(tensor) else tensor  # type: ignore[attr-defined, no-any-return]
+    return tensor.to_local() if is_spread(tensor) else tensor  # type: ignore[attr-defined]
 
 
 def tensors_whole(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

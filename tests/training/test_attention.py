@@ -43,12 +43,14 @@ def by_blocks(layout: Layout, query: Tensor, key: Tensor, value: Tensor) -> Tens
 
 def test_blocks_give_the_values_and_gradients_of_a_mask() -> None:
     layout = long_layout()
+    assert layout.segment_RT is not None
+    is_real_RT = layout.segment_RT >= 0
     found = []
     for attend in (masked, by_blocks):
         inputs = tensors(layout)
         # What stands on padding is nobody's, so it carries no gradient here either.
-        attended = attend(layout, *inputs) * (layout.segment_RT >= 0)[:, :, None, None]  # type: ignore[operator]
-        (attended * torch.linspace(-1, 1, attended.numel()).view_as(attended)).sum().backward()  # type: ignore[no-untyped-call]
+        attended = attend(layout, *inputs) * is_real_RT[:, :, None, None]
+        (attended * torch.linspace(-1, 1, attended.numel()).view_as(attended)).sum().backward()
         found.append([attended, *(tensor.grad for tensor in inputs)])
 
     for ours, theirs in zip(*found, strict=True):

@@ -14,8 +14,8 @@ from training.tokens import Tokens
 
 
 def pair_of(prompt: Sequence[int], first: Sequence[int], second: Sequence[int], group: int = 0) -> PairTokens:
-    ids = (np.array(part, np.int32) for part in (prompt, first, second))
-    return PairTokens(group, *ids, np.zeros((1, 4)))
+    prompt_ids, first_ids, second_ids = (np.array(part, np.int32) for part in (prompt, first, second))
+    return PairTokens(group, prompt_ids, first_ids, second_ids, np.zeros((1, 4)))
 
 
 def test_a_separate_row_gathers_the_place_before_each_counted_token() -> None:
