@@ -158,7 +158,9 @@ def _die_with_parent() -> None:
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    from training.microbatches import is_out_of_memory
+
+    if is_out_of_memory(error):
         return "The machine ran out of memory; lower the micro-batch size or the longest row and start again."
     return f"The engine stopped on an error it did not expect: {error}"
 

@@ -29,12 +29,13 @@ from torch import Tensor
 
 from training import loop, losses, metrics
 from training.bases import device_pick
-from training.batches import Plan, Rows, batches_in_order
+from training.batches import Plan, Rows
 from training.checkpoints import StateKeeper, checkpoint_save, request_digest
 from training.config import REFERENCE_FREE, SORTED_IN_BATCH, DpoSettings
 from training.contract import MANIFEST, AnyEvent, DpoRequest, Estimate, RunReport, file_sha256
 from training.errors import NothingToLearn
 from training.layout import Kind, Layout, layout_of_pairs
+from training.microbatches import passes
 from training.models import PACKED_ROW, Policy, layout_choose, policy_load
 from training.reference import LogprobsR2, LogprobStore, policy_identity, reference_of
 from training.rows import MismatchedRows, PairRows, PairTokens, preference_rows
@@ -265,8 +266,8 @@ class Dpo:
     def look(self, held: Rows) -> tuple[dict[str, float], tuple[float, int]]:
         """Metrics on the held-out rows, and (agreements, decided rows)."""
         summed, weight, agreed, decided = 0.0, 0.0, 0.0, 0
-        for batch in batches_in_order(self.rows.lengths(held), self.settings.micro_batch_size or EVALUATED_AT_ONCE):
-            done = self.forward(held[batch].tolist())
+        at_once = self.settings.micro_batch_size or EVALUATED_AT_ONCE
+        for _, done in passes(held.tolist(), self.rows.cost_of, at_once, self.forward):
             summed += float((done.weight_B * done.loss_B).sum())
             weight += float(done.weight_B.sum())
             moved_B2 = done.policy_B2 - done.reference_B2

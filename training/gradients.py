@@ -11,7 +11,7 @@ from training import processes
 from training.config import OptimSettings
 from training.errors import OutOfMemory
 from training.layers import layers_recompute
-from training.microbatches import CostOf, is_out_of_memory, memory_release
+from training.microbatches import CostOf, is_out_of_memory, memory_release, size_of
 from training.progress import Progress, Tally, tallies_add
 from training.sharding import is_spread
 
@@ -81,9 +81,7 @@ def _room_made(
     spread: bool,
 ) -> str:
     """Halve the micro-batch, or recompute activations, so that `group` may fit; return what was done."""
-    rows = "one row" if len(group) == 1 else f"{len(group)} rows"
-    size = f"{rows} of {max(map(cost_of, group)):,.0f} tokens"
-    fit = progress.fit
+    size, fit = size_of(group, cost_of), progress.fit
     if spread:
         raise OutOfMemory(
             f"Memory does not hold {size}, and processes that share weights out cannot start a step again: "

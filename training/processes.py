@@ -15,6 +15,8 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 from training.errors import RequestInvalid
 
@@ -25,7 +27,7 @@ PATIENCE = timedelta(hours=6)
 BUCKET = 2**24  # numbers that travel at once
 FAILURE = "failure"
 
-_store: dist.Store | None = None
+_store: Store | None = None
 
 
 def processes_join(device: str) -> None:
@@ -42,8 +44,8 @@ def processes_join(device: str) -> None:
         if local >= torch.cuda.device_count():
             raise RequestInvalid(f"There are more processes than the {torch.cuda.device_count()} GPUs of this machine.")
         torch.cuda.set_device(local)
-    store, me, count = next(dist.rendezvous("env://", timeout=PATIENCE))
-    _store = dist.PrefixStore("tiebreak", store)
+    store, me, count = next(rendezvous("env://", timeout=PATIENCE))
+    _store = PrefixStore("tiebreak", store)
     backend = "cpu:gloo,cuda:nccl" if uses_cuda else "gloo"
     dist.init_process_group(backend, store=_store, rank=me, world_size=count, timeout=PATIENCE)
 
@@ -87,11 +89,16 @@ def is_loss(error: Exception) -> bool:
 
 
 def rows_mine(rows: Sequence[int], cost_of: Callable[[int], float]) -> list[int]:
-    """This process's share: dealt out by falling cost, forth and back, so that shares cost about the same."""
+    """This process's share: a run of neighbours, who may share their prompt, of about the cost of every other share."""
     if world() == 1:
         return list(rows)
-    dealt = sorted(rows, key=cost_of, reverse=True)
-    return [row for at, row in enumerate(dealt) if at % (2 * world()) in (rank(), 2 * world() - 1 - rank())]
+    costs = [max(1.0, cost_of(row)) for row in rows]
+    total, before, mine = sum(costs), 0.0, []
+    for row, cost in zip(rows, costs, strict=True):
+        if int((before + cost / 2) * world() / total) == rank():
+            mine.append(row)
+        before += cost
+    return mine
 
 
 def shared(value: Value) -> Value:

@@ -25,8 +25,8 @@ import torch
 from torch import Tensor
 
 from training.bases import base_resolve
-from training.batches import batches_in_order
 from training.contract import file_sha256
+from training.microbatches import passes
 from training.models import Policy
 from training.rows import PairTokens
 
@@ -154,7 +154,8 @@ def _computed(
 ) -> npt.NDArray[np.float64]:
     """Summed log-probabilities of (first, second) of each comparison, in their order, shape (B, 2)."""
     logprob_B2 = np.zeros((len(pairs), 2))
-    lengths = np.array([len(pair.prompt_ids) + len(pair.first_ids) + len(pair.second_ids) for pair in pairs])
-    for batch in batches_in_order(lengths, batch_size):
-        logprob_B2[batch] = score([pairs[at] for at in batch]).double().cpu().numpy()
+    lengths = [len(pair.prompt_ids) + len(pair.first_ids) + len(pair.second_ids) for pair in pairs]
+    done = passes(range(len(pairs)), lengths.__getitem__, batch_size, lambda batch: score([pairs[at] for at in batch]))
+    for batch, summed_B2 in done:
+        logprob_B2[batch] = summed_B2.double().cpu().numpy()
     return logprob_B2

@@ -33,12 +33,13 @@ from torch import Tensor
 
 from training import loop, losses, metrics
 from training.bases import device_pick
-from training.batches import Plan, Rows, batches_in_order
+from training.batches import Plan, Rows
 from training.checkpoints import StateKeeper, checkpoint_save, request_digest
 from training.config import RewardSettings
 from training.contract import MANIFEST, AnyEvent, Estimate, PolicyRef, RewardRequest, RunReport, file_sha256
 from training.errors import NothingToLearn
 from training.layout import Kind, layout_of_pairs
+from training.microbatches import passes
 from training.models import PACKED_ROW, layout_choose
 from training.reward_model import LENGTH_UNIT, Encoder, RewardModel, backbone_load
 from training.rows import PairRows, preference_rows
@@ -231,8 +232,8 @@ class BradleyTerry:
     def look(self, held: Rows) -> Held:
         """What the held-out rows say."""
         found = Held(self.rows.criteria)
-        for batch in batches_in_order(self.rows.lengths(held), self.settings.micro_batch_size or EVALUATED_AT_ONCE):
-            done = self.forward(held[batch].tolist())
+        at_once = self.settings.micro_batch_size or EVALUATED_AT_ONCE
+        for _, done in passes(held.tolist(), self.rows.cost_of, at_once, self.forward):
             found.add(done, self.losses(done).mean(-1))
         return found
 

@@ -26,12 +26,13 @@ from torch import Tensor
 
 from training import loop, losses
 from training.bases import device_pick
-from training.batches import Plan, batches_in_order
+from training.batches import Plan
 from training.checkpoints import StateKeeper, checkpoint_save, request_digest
 from training.config import SftSettings
 from training.contract import AnyEvent, DemonstrationRecord, RunReport, SftRequest, file_sha256
 from training.errors import NothingToLearn
 from training.layout import layout_of_conversations
+from training.microbatches import passes
 from training.models import Policy, layout_choose, policy_load
 from training.rows import ConversationRows, conversation_rows
 
@@ -151,8 +152,9 @@ class Imitation:
         """Metrics on the held-out rows."""
         if len(held) == 0:
             return {}
-        batches = batches_in_order(held.lengths, self.settings.micro_batch_size or EVALUATED_AT_ONCE)
-        summed = sum(float(self.logprob_of(held, batch)[0]) for batch in batches)
+        at_once = self.settings.micro_batch_size or EVALUATED_AT_ONCE
+        done = passes(range(len(held)), held.lengths.__getitem__, at_once, lambda rows: self.logprob_of(held, rows)[0])
+        summed = sum(float(logprob) for _, logprob in done)
         return {"eval/loss": -summed / float(held.counts.sum())}
 
 

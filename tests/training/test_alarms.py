@@ -10,7 +10,8 @@ from training.alarms import COMPARED, alarms
 Points = list[dict[str, float]]
 
 
-def curve(count: int = 30, **values: float) -> Points:
+def curve(values: dict[str, float], count: int = 30) -> Points:
+    """The same point again and again."""
     return [{"step": float(step), "train/loss": 0.6, "grad_norm": 0.5, **values} for step in range(1, count + 1)]
 
 
@@ -31,27 +32,27 @@ def test_a_healthy_run_is_silent() -> None:
     healthy = falling(-80, -60, reward=1.0, spread=5)
 
     assert alarms(healthy) == {}
-    assert alarms(curve(**{"rewards/accuracies": 0.7})) == {}
+    assert alarms(curve({"rewards/accuracies": 0.7})) == {}
     assert alarms([]) == {}
 
 
 def test_a_gradient_of_zero_means_that_nothing_is_learnt() -> None:
-    assert list(alarms(curve(grad_norm=0.0, **{"train/loss": math.log(2)}))) == ["nothing learnt"]
-    assert alarms(curve(grad_norm=0.0, count=4)) == {}
+    assert list(alarms(curve({"grad_norm": 0.0, "train/loss": math.log(2)}))) == ["nothing learnt"]
+    assert alarms(curve({"grad_norm": 0.0}, count=4)) == {}
 
 
 def test_winning_everything_at_once_is_too_easy() -> None:
     """The first step does not count: before the first update equal answers win by rounding."""
-    easy = curve(**{"rewards/accuracies": 1.0, "train/loss": 0.01})
+    easy = curve({"rewards/accuracies": 1.0, "train/loss": 0.01})
     easy[0]["rewards/accuracies"] = 0.5
 
     assert "within 6 steps with a loss of 0.010 nats" in alarms(easy)["too easy"]
 
 
 def test_winning_late_or_narrowly_is_not_too_easy() -> None:
-    late = curve(**{"rewards/accuracies": 1.0, "train/loss": 0.01})
+    late = curve({"rewards/accuracies": 1.0, "train/loss": 0.01})
     late[3]["rewards/accuracies"] = 0.9
-    narrow = curve(**{"rewards/accuracies": 1.0, "train/loss": 0.5})
+    narrow = curve({"rewards/accuracies": 1.0, "train/loss": 0.5})
 
     assert alarms(late) == {}
     assert alarms(narrow) == {}

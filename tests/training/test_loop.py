@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -224,7 +225,7 @@ def test_activations_are_not_recomputed_against_the_settings(fitting: Callable[.
     assert not is_recomputed(llama)
 
 
-class Block(GradientCheckpointingLayer):
+class Block(GradientCheckpointingLayer):  # type: ignore[no-untyped-call]
     """The smallest layer of a transformer that Hugging Face would mark as one."""
 
     def __init__(self) -> None:
@@ -341,7 +342,7 @@ def test_when_the_last_look_is_the_best_nothing_is_beside(fitting: Callable[...,
 @pytest.mark.parametrize("kill_after", [1, 5, 8, 11])
 def test_a_killed_run_ends_as_if_it_never_was(fitting: Callable[..., Fitting], kill_after: int) -> None:
     """Bit for bit: weights, curve, dice, the micro-batch that was found, patience and the best so far."""
-    shape = {"epochs": 5, "eval_every": 2, "save_every": 3, "keep": "best", "patience": 3}
+    shape: dict[str, Any] = {"epochs": 5, "eval_every": 2, "save_every": 3, "keep": "best", "patience": 3}
     losses = [9, 8, 5, 6, 4, 7, 7, 7, 7]
     straight = fitting("straight", digest="noisy", fits=three, eval_losses=losses)
     killed = fitting("killed", digest="noisy", fits=three, eval_losses=losses, kill_after=kill_after)
@@ -368,7 +369,7 @@ def test_a_killed_run_ends_as_if_it_never_was(fitting: Callable[..., Fitting], k
 def test_a_point_of_the_curve_spans_a_kill(fitting: Callable[..., Fitting]) -> None:
     """1,200 steps make a point every third; the kill falls between two points."""
     straight, killed = fitting("straight"), fitting("killed", kill_after=402)
-    shape = {"epochs": 400, "eval_every": 1200, "save_every": 401, "learning_rate": 1e-3}
+    shape: dict[str, Any] = {"epochs": 400, "eval_every": 1200, "save_every": 401, "learning_rate": 1e-3}
     straight.train(**shape)
     with pytest.raises(Killed):
         killed.train(**shape)
