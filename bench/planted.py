@@ -39,6 +39,7 @@ from bench.scoring import (
     entropy,
     leads_of,
     log_loss,
+    overall_leads,
     probability,
 )
 from training.__main__ import run
@@ -219,7 +220,7 @@ def calibration(world: World) -> Measured:
             "accuracy on the true better answer": same_side(lead_R, true_R),
             "correlation of leads with true leads": correlation(lead_R, true_R),
             "calibration slope (1 is right)": calibration_slope(lead_R, prefer_R),
-            "mean |predicted - planted probability|": float(np.abs(probability(lead_R) - prefer_R).mean()),
+            "mean distance of predicted from planted probability": float(np.abs(probability(lead_R) - prefer_R).mean()),
             "ECE against planted probabilities": calibration_error(lead_R, prefer_R),
             "log-loss above the entropy of the planted probabilities (nats)": log_loss(lead_R, prefer_R)
             - entropy(prefer_R),
@@ -231,7 +232,8 @@ def targets(world: World) -> Measured:
     """Do vote shares teach more than majorities, from the same votes in the same steps?"""
     train, held = world.comparisons("train", NOISY), world.comparisons("holdout", NOISY)
     true_R, prefer_R = leads(held), planted_shares(held)
-    values, found, steps = {}, {}, set()
+    values: dict[str, float] = {}
+    found, steps = {}, set()
     for name in ("votes", "majority"):
         model, report = world.reward_model(f"targets-{name}", train, held, targets=name)
         steps.add(report.steps)
@@ -243,7 +245,7 @@ def targets(world: World) -> Measured:
             )
             - entropy(prefer_R),
             "calibration slope (1 is right)": calibration_slope(lead_R, prefer_R),
-            "mean |predicted - planted probability|": float(np.abs(probability(lead_R) - prefer_R).mean()),
+            "mean distance of predicted from planted probability": float(np.abs(probability(lead_R) - prefer_R).mean()),
             "accuracy on the true better answer": same_side(lead_R, true_R),
             "correlation of leads with true leads": correlation(lead_R, true_R),
         }
@@ -280,10 +282,10 @@ def ties(world: World) -> Measured:
         if name in ("rao_kupper", "davidson"):
             predicted_R3 = three_outcomes(lead_R, name, width)
             values[f"tie rate, predicted: {name}"] = float(predicted_R3[:, 1].mean())
-            values[f"mean |predicted - planted tie probability|: {name}"] = float(
+            values[f"mean distance of predicted from planted tie probability: {name}"] = float(
                 np.abs(predicted_R3 - chance_R3)[:, 1].mean()
             )
-            values[f"KL(planted || predicted) of the three outcomes (nats): {name}"] = float(
+            values[f"KL of predicted from planted outcomes (nats): {name}"] = float(
                 (chance_R3 * (np.log(chance_R3) - np.log(predicted_R3))).sum(1).mean()
             )
     return Measured(len(held), values)
@@ -347,7 +349,7 @@ def ensemble(world: World) -> Measured:
         usual_R = spread_R if write is answer else usual_R
         values |= {
             f"accuracy on the true better answer: {name}": same_side(mean_R, leads(rows)),
-            f"mean |lead| (logits): {name}": float(np.abs(mean_R).mean()),
+            f"mean size of the lead (logits): {name}": float(np.abs(mean_R).mean()),
             f"spread of the heads (logits): {name}": float(spread_R.mean()),
             f"heads that name the other side: {name}": float((np.sign(lead_RE) != np.sign(mean_R)[:, None]).mean()),
         }
@@ -439,7 +441,7 @@ def said(text: str) -> Completion:
 
 def overall(model: RewardModel, rows: Sequence[Planted]) -> Numbers:
     """Leads of the first answers in the overall question, mean over the heads, shape (R,)."""
-    return leads_of(model, [row.record for row in rows])[:, 0].mean(-1)
+    return overall_leads(model, [row.record for row in rows])
 
 
 def leads(rows: Sequence[Planted]) -> Numbers:
@@ -477,7 +479,8 @@ def three_outcomes(lead_R: Numbers, law: str, width: float) -> Numbers:
 
     def chance(prefer_first: float, tie_share: float) -> Numbers:
         targets = Targets(*(torch.full_like(lead, value) for value in (prefer_first, tie_share, 0.0)))
-        return np.exp(-loss(lead, targets, width).numpy())
+        chance_R: Numbers = np.exp(-loss(lead, targets, width).numpy())
+        return chance_R
 
     return np.stack([chance(1.0, 0.0), chance(0.5, 1.0), chance(0.0, 0.0)], axis=1)
 

@@ -1,7 +1,7 @@
 """Do reward models learn what real people prefer?
 
     pip install --no-deps -r requirements-bench.txt
-    python -m bench.real_preferences [--sets pairs crowd arguments] [--workers 2]
+    python -m bench.real_preferences [--sets arguments crowd pairs] [--more] [--workers 2]
 
 Three sets of real judgments (tests/real_data.py says where they lie): `pairs`, decided preference pairs of
 several sources; `crowd`, votes of crowd workers on answers of language models; `arguments`, five votes each on
@@ -18,6 +18,7 @@ import gzip
 import hashlib
 import importlib.util
 import json
+import math
 import os
 import random
 import re
@@ -38,7 +39,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.planted import one_thread
-from bench.scoring import Numbers, agreements, calibration_error, leads_of, log_loss
+from bench.scoring import Numbers, agreements, calibration_error, log_loss, overall_leads
 from tests.real_data import FOLDER
 from training.__main__ import run
 from training.bases import tokenizer_load
@@ -160,10 +161,11 @@ def longer_wins(train: Sequence[Judged], held: Sequence[Judged]) -> Numbers:
     """The longer answer wins, as surely as it did in training."""
 
     def longer(rows: Sequence[Judged]) -> Numbers:
-        return np.sign([float(len(row.record.first.text) - len(row.record.second.text)) for row in rows])
+        longer_R = [len(row.record.first.text) - len(row.record.second.text) for row in rows]
+        return np.sign(np.array(longer_R, np.float64))
 
     won = float(np.average((longer(train) * (2 * shares(train) - 1) + 1) / 2, weights=weights(train)))
-    return longer(held) * np.log(won / (1 - won))
+    return longer(held) * math.log(won / (1 - won))
 
 
 def words_bradley_terry(train: Sequence[Judged], held: Sequence[Judged]) -> Numbers:
@@ -241,7 +243,7 @@ def reward_model(
     if (used := report.metrics["rows/train"]) != len(train):
         raise RuntimeError(f"{len(train) - used:.0f} rows were left out: {report.notes}")
     model = reward_model_load(folder / "reward", torch.device("cpu"))
-    return leads_of(model, [row.record for row in held], max_length=settings.get("max_length", 1024))[:, 0].mean(-1)
+    return overall_leads(model, [row.record for row in held], max_length=request.settings.max_length)
 
 
 def shares(rows: Sequence[Judged]) -> Numbers:
@@ -265,6 +267,7 @@ class Plan:
     holdout     rows to look at in each fold at most
     positions   tokens of the longest prompt with an answer, for the encoder; longer rows are left out for everybody
     contenders  settings of a reward model by the name of the contender; "encoder" stands for its folder
+    more        what was tried besides
     """
 
     read: Callable[[Path], list[Judged]]
@@ -275,6 +278,7 @@ class Plan:
     holdout: int
     positions: int
     contenders: dict[str, dict[str, Any]]
+    more: dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -287,7 +291,7 @@ class Looked:
     seconds: float
 
 
-def fold_measured(name: str, fold: int, encoder: str) -> list[Looked]:
+def fold_measured(name: str, fold: int, encoder: str, more: bool) -> list[Looked]:
     """All contenders on one fold."""
     plan = PLANS[name]
     rows = _readable(plan.read(FOLDER / plan.folder), encoder, plan.positions)
@@ -300,7 +304,7 @@ def fold_measured(name: str, fold: int, encoder: str) -> list[Looked]:
     for contender, predict in {LONGER: longer_wins, WORDS: words_bradley_terry}.items():
         began = time.process_time()
         looked.append(Looked(contender, predict(train, held), held, time.process_time() - began))
-    for contender, settings in plan.contenders.items():
+    for contender, settings in {**plan.contenders, **(plan.more if more else {})}.items():
         began = time.process_time()
         with tempfile.TemporaryDirectory(prefix="real-") as folder:
             told = {**settings, **({"backbone": encoder} if settings.get("backbone") == "encoder" else {})}
@@ -379,17 +383,63 @@ def summary(looked: Sequence[Looked]) -> dict[str, dict[str, Any]]:
 
 
 LONGER, WORDS = "longer answer wins", "Bradley–Terry of words"
-ENCODER = {"backbone": "encoder", "precision": "bfloat16", "max_length": 512}
+ALL_WEIGHTS: dict[str, Any] = {
+    "backbone": "encoder",
+    "lora_rank": 0,
+    "learning_rate": 1e-4,
+    "epochs": 1,
+    "precision": "bfloat16",
+    "max_length": 512,
+}
+# All answers to a prompt in one micro-batch: those that many comparisons share are then computed once.
+ARGUED: dict[str, Any] = {**ALL_WEIGHTS, "batch_size": 128, "micro_batch_size": 128}
+WORKED: dict[str, Any] = {**ALL_WEIGHTS, "batch_size": 64, "micro_batch_size": 64}
 PLANS = {
     "arguments": Plan(
-        arguments,
-        ARGUMENTS,
+        read=arguments,
+        folder=ARGUMENTS,
         folds=5,
         measured=5,
-        train=4000,
+        train=3000,
         holdout=2000,
         positions=512,
-        contenders={"encoder, all weights": {**ENCODER, "lora_rank": 0, "learning_rate": 1e-4, "epochs": 1}},
+        contenders={"encoder, all weights": ARGUED},
+        more={
+            "encoder, majorities": {**ARGUED, "targets": "majority"},
+            "encoder, length control": {**ARGUED, "length_control": True},
+            "encoder, LoRA": {**ARGUED, "lora_rank": 16, "learning_rate": 2e-3},
+        },
+    ),
+    "crowd": Plan(
+        read=crowd,
+        folder=CROWD,
+        folds=3,
+        measured=3,
+        train=2000,
+        holdout=1000,
+        positions=512,
+        contenders={"encoder, all weights": WORKED},
+        more={
+            "encoder, majorities": {**WORKED, "targets": "majority"},
+            "encoder, ties as outcomes": {**WORKED, "ties": "rao_kupper"},
+        },
+    ),
+    "pairs": Plan(
+        read=pairs,
+        folder=PAIRS,
+        folds=5,
+        measured=3,
+        train=600,
+        holdout=300,
+        positions=256,
+        contenders={
+            "encoder, all weights": {**ALL_WEIGHTS, "batch_size": 32},
+            "starter policy, LoRA": {"epochs": 1, "batch_size": 32, "max_length": 2048},
+        },
+        more={
+            "encoder, two epochs": {**ALL_WEIGHTS, "batch_size": 32, "epochs": 2},
+            "encoder, length control": {**ALL_WEIGHTS, "batch_size": 32, "length_control": True},
+        },
     ),
 }
 
@@ -397,6 +447,7 @@ PLANS = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.real_preferences", description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="+", choices=PLANS, default=list(PLANS))
+    parser.add_argument("--more", action="store_true", help="also what was tried besides; several times as long")
     parser.add_argument("--workers", type=int, default=2, help="folds that are measured side by side, a thread each")
     parser.add_argument(
         "--encoder", default="", help="folder of a BERT-like model; default: that of requirements-bench.txt"
@@ -404,16 +455,15 @@ def main() -> int:
     asked = parser.parse_args()
     encoder = asked.encoder or _packaged()
     began, load = time.monotonic(), os.getloadavg()[0]
+    figures: dict[str, dict[str, Any]] = {}
     with ProcessPoolExecutor(asked.workers, get_context("spawn"), one_thread) as pool:
         waiting = {
-            name: [
-                pool.submit(fold_measured, name, fold, encoder) for fold in range(min(asked.seeds, PLANS[name].folds))
-            ]
+            name: [pool.submit(fold_measured, name, fold, encoder, asked.more) for fold in range(PLANS[name].measured)]
             for name in asked.sets
         }
-        figures = {name: summary([each for fold in folds for each in fold.result()]) for name, folds in waiting.items()}
-    for name, found in figures.items():
-        print(_table(name, found))
+        for name, folds in waiting.items():
+            figures[name] = summary([each for fold in folds for each in fold.result()])
+            print(_table(name, figures[name]), flush=True)
     seconds = round(time.monotonic() - began)
     print(f"\n{seconds} s; load of the machine at the start {load:.1f}.")
     print(json.dumps({"seconds": seconds, "load": load, "figures": figures}))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,7 @@ from training import metrics
 from training.batches import batches_in_order
 from training.contract import PreferenceRecord
 from training.layout import layout_of_pairs
-from training.reward_model import RewardModel, reward_model_load
+from training.reward_model import RewardModel
 from training.rows import PairTokens
 from training.tokens import LeftOut, preferences_encoded
 
@@ -69,22 +68,29 @@ def leads_of(model: RewardModel, records: Sequence[PreferenceRecord], *, max_len
             for pair in pairs
         ]
     )
-    answers = [[np.array(ids, np.int32) for ids in (prompt, answer, answer)] for prompt, answer in place_of]
-    reward_ACE = np.zeros((len(answers), *model.head_CED.shape[:2]))
-    for batch in batches_in_order(np.array([len(prompt) + len(answer) for prompt, answer in place_of]), 32):
-        layout = layout_of_pairs([PairTokens(place, *answers[place], np.zeros((1, 4))) for place in batch], "separate")
+    reward_ACE = np.zeros((len(place_of), *model.head_CED.shape[:2]))
+    answers = [
+        PairTokens(place, np.array(prompt, np.int32), ids, ids, np.zeros((1, 4)))
+        for (prompt, answer), place in place_of.items()
+        for ids in [np.array(answer, np.int32)]
+    ]
+    for batch in batches_in_order(np.array([len(row.prompt_ids) + len(row.first_ids) for row in answers]), 32):
+        layout = layout_of_pairs([answers[place] for place in batch], "separate")
         reward_ACE[batch] = model.rewards(layout)[layout.pair_B2[:, 0]].double().cpu().numpy()
-    return reward_ACE[place_R2[:, 0]] - reward_ACE[place_R2[:, 1]]
+    lead_RCE: Numbers = reward_ACE[place_R2[:, 0]] - reward_ACE[place_R2[:, 1]]
+    return lead_RCE
 
 
-def leads_in(folder: Path, records: Sequence[PreferenceRecord]) -> Numbers:
-    """The same of the overall question of a trained model, mean over its heads, shape (R,)."""
-    return leads_of(reward_model_load(folder, torch.device("cpu")), records)[:, 0].mean(-1)
+def overall_leads(model: RewardModel, records: Sequence[PreferenceRecord], *, max_length: int = 512) -> Numbers:
+    """The same of the overall question, mean over its heads, shape (R,)."""
+    lead_R: Numbers = leads_of(model, records, max_length=max_length)[:, 0].mean(-1)
+    return lead_R
 
 
 def probability(lead_R: Numbers) -> Numbers:
     """The logistic function."""
-    return np.exp(-np.logaddexp(0, -lead_R))
+    probability_R: Numbers = np.exp(-np.logaddexp(0, -lead_R))
+    return probability_R
 
 
 def log_loss(lead_R: Numbers, prefer_first_R: Numbers, weight_R: Numbers | None = None) -> float:
@@ -119,11 +125,12 @@ def calibration_slope(lead_R: Numbers, prefer_first_R: Numbers) -> float:
 def calibration_error(lead_R: Numbers, prefer_first_R: Numbers, weight_R: Numbers | None = None) -> float:
     """Expected calibration error in ten bins."""
     weight_R = np.ones_like(lead_R) if weight_R is None else weight_R
-    bins = metrics.reliability(*map(torch.from_numpy, (probability(lead_R), prefer_first_R, weight_R)))
-    return metrics.expected_calibration_error(bins)
+    predicted, observed, weight = map(torch.from_numpy, (probability(lead_R), prefer_first_R, weight_R))
+    return metrics.expected_calibration_error(metrics.reliability(predicted, observed, weight))
 
 
 def agreements(lead_R: Numbers, prefer_first_R: Numbers) -> Numbers:
     """1 where the model prefers what was preferred, 1/2 where it is undecided; decided comparisons only."""
     decided = prefer_first_R != 0.5
-    return (np.sign(lead_R[decided]) * np.sign(prefer_first_R[decided] - 0.5) + 1) / 2
+    agreed_D: Numbers = (np.sign(lead_R[decided]) * np.sign(prefer_first_R[decided] - 0.5) + 1) / 2
+    return agreed_D
