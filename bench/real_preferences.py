@@ -56,6 +56,7 @@ from training.contract import (
     rows_write,
 )
 from training.reward_model import reward_model_load
+from training.rows import UNDECIDED
 from training.tokens import LeftOut, Speech, preferences_encoded
 
 PAIRS, CROWD, ARGUMENTS = "01_preference_pairs", "02e_llmfao_llm_crowd_votes", "03a_ukpconvarg_pairwise_votes"
@@ -240,8 +241,8 @@ def reward_model(
         settings=RewardSettings.model_validate({"eval_every": 10**6, "save_every": 10**6, **settings}),
     )
     report = run(request, lambda event: None)
-    if (used := report.metrics["rows/train"]) != len(train):
-        raise RuntimeError(f"{len(train) - used:.0f} rows were left out: {report.notes}")
+    if lost := [note for note in report.notes if " left out: " in note and UNDECIDED not in note]:
+        raise RuntimeError(f"The contenders would learn from different rows: {lost}")
     model = reward_model_load(folder / "reward", torch.device("cpu"))
     return overall_leads(model, [row.record for row in held], max_length=request.settings.max_length)
 
