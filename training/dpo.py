@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -40,6 +41,7 @@ from training.models import PACKED_ROW, Policy, layout_choose, policy_load
 from training.reference import LogprobsR2, LogprobStore, policy_identity, reference_of
 from training.rows import MismatchedRows, PairRows, PairTokens, preference_rows
 
+Result = TypeVar("Result")
 EVALUATED_AT_ONCE = 16  # comparisons per pass without gradients, when no micro-batch size is given
 
 
@@ -154,6 +156,14 @@ class Forward:
     loss_B: Tensor
 
 
+class Totals(NamedTuple):
+    """Of a whole optimizer step: weight, weighted tokens to imitate, and KTO's KL divergence."""
+
+    weight: float
+    tokens: float
+    kl: Tensor | None
+
+
 @dataclass
 class Dpo:
     """The objective over the rows of a snapshot.
@@ -180,7 +190,7 @@ class Dpo:
             return
         store = LogprobStore(cache_dir)
         identity = policy_identity(self.policy, self.kind, self.settings.ld_alpha)
-        at_once = self.settings.micro_batch_size or EVALUATED_AT_ONCE
+        at_once = self._at_once
         by_pair = self.settings.ld_alpha is not None
         self.reference_R2, done = reference_of(
             self.rows,
@@ -216,8 +226,8 @@ class Dpo:
         layout = self.laid(pairs)
         return self.sums(layout, self.policy.token_logprobs(layout))
 
-    def forward(self, numbers: Sequence[int]) -> Forward:
-        """Log-probabilities and losses of some rows."""
+    def forward(self, numbers: Sequence[int], kl: Tensor | None = None) -> Forward:
+        """Log-probabilities and losses of some rows; `kl` is KTO's, of the whole step that they belong to."""
         layout = self.laid([self.rows[number] for number in numbers])
         collision_N = None
         if self.settings.use_weighting:
@@ -229,8 +239,8 @@ class Dpo:
         length_B2 = layout.length_S[layout.pair_B2]
         targets_B4 = torch.from_numpy(self.rows.table["targets"][list(numbers), 0]).to(self.policy.device)
         targets = losses.Targets(targets_B4[:, 0], targets_B4[:, 2], targets_B4[:, 3])
-        if self.settings.loss == "kto":
-            loss_B = self._kto_losses(numbers, policy_B2, reference_B2, targets.prefer_first_B)
+        if kl is not None:
+            loss_B = self._kto_losses(policy_B2, reference_B2, targets.prefer_first_B, kl)
         else:
             loss_B = losses.preference_losses(policy_B2, reference_B2, length_B2, targets, self.objective)
         if collision_N is not None:
@@ -238,21 +248,21 @@ class Dpo:
             loss_B = loss_B * weight_S[layout.pair_B2].prod(1)
         return Forward(layout, policy_B2, reference_B2, length_B2, targets, targets_B4[:, 1], loss_B)
 
-    def totals_of(self, numbers: Sequence[int]) -> tuple[float, float]:
-        """(weight, weighted tokens to imitate) of a whole optimizer step."""
+    def totals_of(self, numbers: Sequence[int]) -> Totals:
+        """What the parts of an optimizer step need to know of the whole."""
         table = self.rows.table[list(numbers)]
         prefer_B, weight_B = table["targets"][:, 0, 0], table["targets"][:, 0, 1]
         tokens_B = prefer_B * table["first_n"] + (1 - prefer_B) * table["second_n"]
-        return float(weight_B.sum()), float((weight_B * tokens_B).sum())
+        return Totals(float(weight_B.sum()), float((weight_B * tokens_B).sum()), self.kl_of(numbers))
 
-    def loss_of(self, numbers: Sequence[int], totals: tuple[float, float]) -> tuple[Tensor, loop.Tally]:
+    def loss_of(self, numbers: Sequence[int], totals: Totals) -> tuple[Tensor, loop.Tally]:
         """The part of some rows in the loss of an optimizer step, and what to tell about them."""
-        done = self.forward(numbers)
-        loss = (done.weight_B * done.loss_B).sum() / totals[0]
+        done = self.forward(numbers, totals.kl)
+        loss = (done.weight_B * done.loss_B).sum() / totals.weight
         if self.settings.nll_weight:
             prefer_B = done.targets.prefer_first_B
             imitated_B = prefer_B * done.policy_B2[:, 0] + (1 - prefer_B) * done.policy_B2[:, 1]
-            loss = loss - self.settings.nll_weight * (done.weight_B * imitated_B).sum() / totals[1]
+            loss = loss - self.settings.nll_weight * (done.weight_B * imitated_B).sum() / totals.tokens
         tally = metrics.dpo_tally(
             done.policy_B2.detach(),
             None if self.settings.loss in REFERENCE_FREE else done.reference_B2,
@@ -266,8 +276,8 @@ class Dpo:
     def look(self, held: Rows) -> tuple[dict[str, float], tuple[float, int]]:
         """Metrics on the held-out rows, and (agreements, decided rows)."""
         summed, weight, agreed, decided = 0.0, 0.0, 0.0, 0
-        at_once = self.settings.micro_batch_size or EVALUATED_AT_ONCE
-        for _, done in passes(held.tolist(), self.rows.cost_of, at_once, self.forward):
+        kl = self.kl_of(held.tolist())
+        for _, done in self._passes(held.tolist(), lambda rows: self.forward(rows, kl)):
             summed += float((done.weight_B * done.loss_B).sum())
             weight += float(done.weight_B.sum())
             moved_B2 = done.policy_B2 - done.reference_B2
@@ -276,13 +286,30 @@ class Dpo:
         values = {"eval/loss": summed / weight} if weight else {}
         return values | ({"eval/accuracy": agreed / decided} if decided else {}), (agreed, decided)
 
-    def _kto_losses(
-        self, numbers: Sequence[int], policy_B2: Tensor, reference_B2: Tensor, prefer_first_B: Tensor
-    ) -> Tensor:
+    @torch.no_grad()
+    def kl_of(self, numbers: Sequence[int]) -> Tensor | None:
+        """KTO's estimate of how far the policy has moved, on mismatched answers to some prompts; None for others.
+
+        Of a whole step rather than of its micro-batches, so that how a step is cut changes nothing.
+        """
+        if self.settings.loss != "kto" or len(numbers) == 0:
+            return None
+        done = self._passes(numbers, lambda rows: self.score([self.mismatched[row] for row in rows]))
+        sums = [(away_B2.flatten(), self._kept(self.mismatched_R2, rows).flatten()) for rows, away_B2 in done]
+        policy_S, reference_S = (torch.cat(side) for side in zip(*sums, strict=True))
+        return losses.kto_kl(policy_S, reference_S)
+
+    @property
+    def _at_once(self) -> int:
+        return self.settings.micro_batch_size or EVALUATED_AT_ONCE
+
+    def _passes(
+        self, numbers: Sequence[int], compute: Callable[[list[int]], Result]
+    ) -> Iterator[tuple[list[int], Result]]:
+        return passes(numbers, self.rows.cost_of, self._at_once, compute)
+
+    def _kto_losses(self, policy_B2: Tensor, reference_B2: Tensor, prefer_first_B: Tensor, kl: Tensor) -> Tensor:
         """Each answer on its own: desirable as far as people preferred it."""
-        with torch.no_grad():
-            away_B2 = self.score([self.mismatched[number] for number in numbers])
-        kl = losses.kto_kl(away_B2.flatten(), self._kept(self.mismatched_R2, numbers).flatten())
         desirable_B2 = torch.stack([prefer_first_B, 1 - prefer_first_B], 1)
         loss_S = losses.kto_losses(
             policy_B2.flatten(),

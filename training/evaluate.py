@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -134,6 +135,7 @@ def evaluate(request: EvaluateRequest, report: Callable[[AnyEvent], None]) -> Ru
     with folder_whole_or_absent(Path(request.out_dir)) as folder:
         rows_write(folder / RESPONSES, [*ours, *theirs])
         (folder / REPORT).write_text(finished.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    shutil.rmtree(request.work_dir, ignore_errors=True)  # the tokenised rows
     return finished
 
 

@@ -83,10 +83,6 @@ class Policy(Backbone):
     end_id: int
 
     @property
-    def causal_lm(self) -> PreTrainedModel:
-        return self.inner
-
-    @property
     def speech(self) -> Speech:
         return Speech(self.tokenizer, self.end_ids, self.end_id, self.vocabulary, self.positions)
 

@@ -157,13 +157,15 @@ def preference_rows(
         records = rows_read(snapshot_dir / COMPARISONS, PreferenceRecord)
         for line, chunk in _chunks(records):
             _criteria_check(chunk, manifest.criteria, line)
-            wanted = [
-                record
-                for record in chunk
+            wanted = {
+                number: record
+                for number, record in enumerate(chunk, start=line)
                 if record.split in splits
                 and (earlier_rounds or record.round >= manifest.round or record.split == "holdout")
-            ]
-            yield from preferences_encoded(speech, wanted, max_length=max_length, left_out=left_out, line=line)
+            }
+            yield from preferences_encoded(
+                speech, list(wanted.values()), max_length=max_length, left_out=left_out, lines=list(wanted)
+            )
 
     def write(tokens: BinaryIO, table: BinaryIO) -> None:
         at, group, prompt, prompt_at = 0, -1, None, 0

@@ -81,7 +81,7 @@ def answers_written(
     """
     waiting = deque(_answers_wanted(policy, prompts, settings))
     desk = _Desk(policy, settings, seed)
-    with attention_for_writing(policy.causal_lm):
+    with attention_for_writing(policy.inner):
         while waiting or desk.writing:
             began = time.monotonic()
             desk.answers_begin([waiting.popleft() for _ in range(desk.seats_free(len(waiting)))])
@@ -94,7 +94,7 @@ def answers_written(
 def _answers_wanted(policy: Policy, prompts: Sequence[PromptRecord], settings: SamplingSettings) -> list[_Answer]:
     """All answers, those to the longest prompts first: later ones then always fit beside earlier ones."""
     encoded = tokens.prompts_encoded(policy.speech, [row.prompt for row in prompts])
-    positions = getattr(policy.causal_lm.config.get_text_config(), "max_position_embeddings", None)
+    positions = getattr(policy.inner.config.get_text_config(), "max_position_embeddings", None)
     wanted = []
     for prompt, ids in zip(prompts, encoded, strict=True):
         longest = settings.max_new_tokens if positions is None else min(settings.max_new_tokens, positions - len(ids))
@@ -180,7 +180,7 @@ class _Desk:
         width = max(map(len, once))
         ids_PT = self._tensor([[0] * (width - len(ids)) + list(ids) for ids in once])
         mask_PT = self._tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in once]).bool()
-        cache = AnswerCache(self.policy.causal_lm, mask_PT)
+        cache = AnswerCache(self.policy.inner, mask_PT)
         logits_PV = self._read(ids_PT, (mask_PT.cumsum(-1) - 1).clamp(min=0), cache)
         if self.writing:
             seats = self._seats_for(len(fresh))
@@ -224,7 +224,7 @@ class _Desk:
 
     def _read(self, ids_BT: Tensor, position_BT: Tensor, cache: AnswerCache) -> Tensor:
         """Logits of the token after the last column, shape (B, V)."""
-        hidden_BTD = self.policy.causal_lm.base_model(
+        hidden_BTD = self.policy.inner.base_model(
             input_ids=ids_BT, attention_mask=cache.mask_BC, position_ids=position_BT, use_cache=True, **cache.argument
         ).last_hidden_state
         return self.policy.head(hidden_BTD[:, -1]).float()

@@ -10,12 +10,13 @@ Where we differ:
    language-model head is computed at those places alone.
 2. The mean is over the tokens of the whole optimizer step, not a mean of micro-batch means.
 3. Packed conversations never see each other, and their positions start anew.
-4. Every fiftieth conversation by content is held out to measure the loss on unseen text.
+4. Every fiftieth conversation by content, 256 at most, is held out to measure the loss on unseen text.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ from training.models import Policy, layout_choose, policy_load
 from training.rows import ConversationRows, conversation_rows
 
 HELD_OUT_ONE_IN = 50
+HELD_OUT_AT_MOST = 256  # each look computes them all
 EVALUATED_AT_ONCE = 16  # conversations per pass without gradients, when no micro-batch size is given
 
 
@@ -57,7 +59,7 @@ def train_sft(request: SftRequest, report: Callable[[AnyEvent], None]) -> RunRep
             work_dir / name,
             policy.speech,
             max_length=settings.max_length,
-            is_wanted=lambda row, wanted=is_held: _is_held_out(row) is wanted,  # type: ignore[misc]
+            is_wanted=_wanted(held_out=is_held),
         )
         for name, is_held in (("train", False), ("held", True))
     )
@@ -158,7 +160,13 @@ class Imitation:
         return {"eval/loss": -summed / float(held.counts.sum())}
 
 
-def _is_held_out(row: DemonstrationRecord) -> bool:
-    """Depends on the row's content alone, so that no row ever changes sides."""
-    digest = hashlib.sha256(row.model_dump_json().encode()).digest()
-    return int.from_bytes(digest[:8]) % HELD_OUT_ONE_IN == 0
+def _wanted(*, held_out: bool) -> Callable[[DemonstrationRecord], bool]:
+    """Whether a row, asked for in the order of the file, is on this side; its content and that order alone decide."""
+    drawn = itertools.count()
+
+    def is_wanted(row: DemonstrationRecord) -> bool:
+        digest = hashlib.sha256(row.model_dump_json().encode()).digest()
+        is_held = int.from_bytes(digest[:8]) % HELD_OUT_ONE_IN == 0 and next(drawn) < HELD_OUT_AT_MOST
+        return is_held is held_out
+
+    return is_wanted

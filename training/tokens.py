@@ -201,7 +201,12 @@ class PairIds:
 
 
 def preferences_encoded(
-    speech: Speech, records: Sequence[PreferenceRecord], *, max_length: int, left_out: LeftOut, line: int = 1
+    speech: Speech,
+    records: Sequence[PreferenceRecord],
+    *,
+    max_length: int,
+    left_out: LeftOut,
+    lines: Sequence[int] | None = None,
 ) -> Iterator[PairIds]:
     """The comparisons in tokens; what cannot be used is counted in `left_out`.
 
@@ -209,11 +214,12 @@ def preferences_encoded(
     tokenised together with their prompt. A row is left out when an answer is
     empty, when the row is too long, or when the prompt does not keep its tokens
     once the answer follows: a cut row would teach something that nobody judged.
-    line  number of the first record in its file, for messages
+    lines  numbers of the records in their file, for messages; None counts from 1
     Raises SnapshotInvalid when stored ids are not in the vocabulary.
     """
     prompts = prompts_encoded(speech, [record.prompt for record in records])
-    firsts, seconds = (_side_encoded(speech, records, prompts, side, left_out, line) for side in ("first", "second"))
+    lines = lines or range(1, len(records) + 1)
+    firsts, seconds = (_side_encoded(speech, records, prompts, side, left_out, lines) for side in ("first", "second"))
     for record, prompt_ids, first_ids, second_ids in zip(records, prompts, firsts, seconds, strict=True):
         if first_ids is None or second_ids is None:
             left_out.counts[MERGED] += 1
@@ -235,7 +241,7 @@ def _side_encoded(
     prompts: Sequence[list[int]],
     side: str,
     left_out: LeftOut,
-    line: int,
+    lines: Sequence[int],
 ) -> list[list[int] | None]:
     found: list[list[int] | None] = [None] * len(records)
     by_text = []
@@ -246,7 +252,7 @@ def _side_encoded(
             continue
         if max(completion.token_ids) >= speech.vocabulary or min(completion.token_ids) < 0:
             raise SnapshotInvalid(
-                f"{COMPARISONS}, line {line + row}: {side}.token_ids: {max(completion.token_ids)} is not in the "
+                f"{COMPARISONS}, line {lines[row]}: {side}.token_ids: {max(completion.token_ids)} is not in the "
                 f"vocabulary of {speech.vocabulary} tokens; this answer was written by another base model."
             )
         if answer_text(speech.tokenizer, completion.token_ids) == completion.text.strip():

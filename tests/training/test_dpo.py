@@ -98,6 +98,16 @@ def test_micro_batches_train_as_the_whole_batch_does(
     assert parts.curve("grad_norm") == pytest.approx(whole.curve("grad_norm"), rel=1e-3)
 
 
+def test_kto_takes_its_kl_from_the_whole_step_however_it_is_cut(base: Path, snapshot: Path, tmp_path: Path) -> None:
+    whole, parts = Listener(), Listener()
+    shape = {"loss": "kto", "batch_size": 12, "learning_rate": 1e-2}
+    whole.run(dpo_request(tmp_path, base, snapshot, "whole", **shape))
+    parts.run(dpo_request(tmp_path, base, snapshot, "parts", micro_batch_size=2, **shape))
+
+    assert parts.curve("train/loss") == pytest.approx(whole.curve("train/loss"), rel=1e-4)
+    assert parts.curve("grad_norm") == pytest.approx(whole.curve("grad_norm"), rel=1e-3)
+
+
 def test_two_runs_of_one_request_are_equal_bit_for_bit(base: Path, snapshot: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         Listener().run(dpo_request(tmp_path, base, snapshot, name))

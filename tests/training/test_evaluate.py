@@ -98,6 +98,7 @@ def test_the_answers_are_kept_with_who_wrote_them(turn: Path, tmp_path: Path, li
     rows = list(rows_read(tmp_path / "evaluation" / RESPONSES, ResponseRecord))
     assert {row.policy for row in rows} == {"child", "parent"}
     assert len(rows) == 128
+    assert not (tmp_path / "work").exists()
 
 
 def test_a_candidate_that_is_its_parent_has_not_moved(turn: Path, tmp_path: Path, listener: Listener) -> None:

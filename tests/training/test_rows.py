@@ -103,6 +103,15 @@ def test_a_bad_line_is_named_with_file_line_and_field(tmp_path: Path) -> None:
         preference_rows(snapshot, tmp_path / "rows", SPEECH, PreferenceSettings(), max_length=200)
 
 
+def test_the_line_is_that_of_the_file_where_rows_before_it_are_not_wanted(tmp_path: Path) -> None:
+    stranger = preference(2, "ab", "cd", split="holdout")
+    stranger = stranger.model_copy(update={"first": stranger.first.model_copy(update={"token_ids": [99999]})})
+    snapshot = snapshot_save(tmp_path / "snapshot", [*planted(2), stranger])
+
+    with pytest.raises(SnapshotInvalid, match=r"comparisons.jsonl, line 3: first.token_ids: 99999"):
+        preference_rows(snapshot, tmp_path / "rows", SPEECH, PreferenceSettings(), max_length=200, splits=("holdout",))
+
+
 def test_a_snapshot_that_differs_from_its_manifest_is_refused(tmp_path: Path) -> None:
     snapshot = snapshot_save(tmp_path / "snapshot", planted(3))
     with (snapshot / COMPARISONS).open("a") as file:

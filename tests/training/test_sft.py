@@ -10,8 +10,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.training.tiny import CHAT_TEMPLATE, Listener, demonstrations_save
 from training.config import SftSettings
-from training.contract import PolicyRef, SftRequest, checkpoint_verify
+from training.contract import DemonstrationRecord, PolicyRef, SftRequest, checkpoint_verify, rows_read
 from training.errors import NothingToLearn
+from training.sft import HELD_OUT_AT_MOST, _wanted
 
 
 def sft_request(tmp_path: Path, base: Path, demonstrations: Path, **settings: object) -> SftRequest:
@@ -22,6 +23,14 @@ def sft_request(tmp_path: Path, base: Path, demonstrations: Path, **settings: ob
         demonstrations=str(demonstrations),
         settings=SftSettings.model_validate({"epochs": 4, "learning_rate": 1e-2, "batch_size": 8, **settings}),
     )
+
+
+def test_of_many_conversations_no_more_are_held_out_than_a_look_can_afford(tmp_path: Path) -> None:
+    rows = list(rows_read(demonstrations_save(tmp_path / "rows.jsonl", 20_000), DemonstrationRecord))
+
+    held, trained = (sum(map(_wanted(held_out=side), rows)) for side in (True, False))
+
+    assert (held, held + trained) == (HELD_OUT_AT_MOST, 20_000)
 
 
 def test_full_fine_tuning_leaves_a_base_model_that_loads_in_one_line(

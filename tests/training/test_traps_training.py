@@ -282,7 +282,7 @@ def test_whoever_imitates_a_finished_answer_learns_to_end_it(base: Path, tmp_pat
         policy = policy_load(PolicyRef(label="p", base_model=str(folder)), CPU)
         ids = policy.tokenizer("<|bos|><|user|>Say b (1)<|end|><|assistant|>b b b", add_special_tokens=False)
         with torch.no_grad():
-            logits_TV = policy.causal_lm(torch.tensor([ids["input_ids"]])).logits[0]
+            logits_TV = policy.inner(torch.tensor([ids["input_ids"]])).logits[0]
         return float(logits_TV[-1].softmax(-1)[END])
 
     assert end_probability(base) < 0.1
