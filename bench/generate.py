@@ -20,8 +20,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# As the engine sets it (training/__main__.py); read when torch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from training.threads import waiting
+
+os.environ.update(waiting())  # as the engine's own command; read when torch is imported
 
 import torch
 

@@ -39,6 +39,7 @@ import torch
 
 from bench.peers import shapes, workloads
 from bench.peers.job import NAIVE, TRL_BEST, TRL_DEFAULTS, Job, Result, peer_run
+from training.threads import waiting
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = 24
@@ -118,8 +119,7 @@ def _ours(job: Job, folder: Path) -> Result:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "job.json").write_text(job.model_dump_json(), encoding="utf-8")
     command = [sys.executable, "-m", "bench.engine", str(folder / "job.json"), str(folder / "result.json")]
-    # As the engine's own command sets it.
-    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": str(job.threads)}
+    environment = {**os.environ, **waiting(), "OMP_NUM_THREADS": str(job.threads)}  # as the engine's own command
     subprocess.run([*command, "--order", "plan", "--precision", "auto"], cwd=ROOT, env=environment, check=True)
     return Result.model_validate_json((folder / "result.json").read_text(encoding="utf-8"))
 

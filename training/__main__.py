@@ -23,11 +23,7 @@ from typing import TextIO
 
 from training.contract import AnyEvent, AnyRequest, Failed, Finished, RunReport, request_read
 from training.errors import EngineError, RequestInvalid
-
-# Cores are shared with the web app and its database. Threads that spin while they wait for each other then
-# burn the very core the other one needs (measured: ten times slower); this makes them sleep. Read by OpenMP
-# when torch is first imported, which happens below.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from training.threads import threads_set, waiting
 
 KINDS = ("sft", "reward", "dpo", "generate", "evaluate")
 TRAINED = ("sft", "reward", "dpo")  # what several processes share; anything else the first does alone
@@ -42,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     rank, world = (int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
     events = _stdout_claimed()
+    os.environ.update(waiting())  # before anything imports torch
 
     def report(event: AnyEvent) -> None:
         if rank == 0:
@@ -109,7 +106,6 @@ def _others_failed(report: Callable[[AnyEvent], None]) -> None:
 def run(request: AnyRequest, report: Callable[[AnyEvent], None]) -> RunReport:
     """The report of a finished request; at once, when an earlier delivery of it already finished."""
     from training.checkpoints import report_of_finished
-    from training.loop import threads_set
 
     if (finished := report_of_finished(Path(request.out_dir))) is not None:
         return finished

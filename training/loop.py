@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import math
-import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -51,26 +50,6 @@ class Journal:
     @property
     def seconds(self) -> float:
         return round(time.monotonic() - self.began, 3)
-
-
-def threads_set() -> None:
-    """Use TIEBREAK_THREADS cores, or all physical ones: hyper-threads only get in each other's way."""
-    wanted = os.environ.get("TIEBREAK_THREADS")
-    share = _physical_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    torch.set_num_threads(max(1, int(wanted) if wanted and wanted.isdigit() else share))
-
-
-def _physical_cores() -> int:
-    """Cores this process may run on, hyper-threads counted once where the system tells."""
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-    siblings = set()
-    for cpu in allowed:
-        file = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-        try:
-            siblings.add(file.read_text().strip())
-        except OSError:
-            siblings.add(str(cpu))
-    return max(1, len(siblings))
 
 
 def seed_set(seed: int) -> None:

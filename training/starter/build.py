@@ -30,10 +30,10 @@ from training.contract import (
     folder_whole_or_absent,
     rows_write,
 )
-from training.loop import threads_set
 from training.sft import train_sft
 from training.starter import grammar
 from training.starter.tokenizer import tokenizer_learn
+from training.threads import threads_set
 
 LONGEST = 2048
 
