@@ -15,12 +15,13 @@ import argparse
 import itertools
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from bench.peers import workloads
 from bench.peers.job import Job, Result
@@ -31,17 +32,18 @@ from training.checkpoints import StateKeeper
 from training.config import DpoSettings, RewardSettings, SftSettings
 from training.contract import AnyEvent, PolicyRef
 from training.dpo import Dpo
-from training.layout import Kind
+from training.layout import Kind, Layout
+from training.layout_choice import Wanted, layout_for_pairs
 from training.models import Policy, policy_load
 from training.reward import BradleyTerry
-from training.reward_model import Encoder, RewardModel, backbone_load
-from training.rows import OVERALL, ConversationRows, PairRows
+from training.reward_model import RewardModel, backbone_load
+from training.rows import OVERALL, ConversationRows, PairRows, pair_kind
 from training.sft import Imitation
 
 NEVER = 10**9
 
 
-def train(job: Job, order: str, layout: str, scratch: Path, precision: str | None = None) -> Result:
+def train(job: Job, order: str, layout: Wanted, scratch: Path, precision: str | None = None) -> Result:
     recorder = Recorder(job)
     how = _common(job) | ({"precision": precision} if precision else {})
     loop.seed_set(job.seed)
@@ -91,7 +93,7 @@ def train(job: Job, order: str, layout: str, scratch: Path, precision: str | Non
     return recorder.result("tiebreak", logs, model)
 
 
-def _dpo(job: Job, how: dict[str, Any], layout: str, device: torch.device, scratch: Path, recorder: Recorder) -> Any:
+def _dpo(job: Job, how: dict[str, Any], layout: Wanted, device: torch.device, scratch: Path, recorder: Recorder) -> Any:
     names, weights = job.dpo.loss_type, job.dpo.loss_weights or [1.0] * len(job.dpo.loss_type)
     parts = dict(zip(names, weights, strict=True))
     imitated = parts.pop("sft", 0.0)
@@ -115,14 +117,14 @@ def _dpo(job: Job, how: dict[str, Any], layout: str, device: torch.device, scrat
     policy = policy_load(ref, device, lora=settings, seed=job.seed, precision=settings.precision)
     recorder.loaded()
     rows = _pair_rows(job)
-    dpo = Dpo(policy, rows, settings, _kind(policy, layout))
+    dpo = Dpo(policy, rows, settings, _kind(policy, rows, layout, policy.logprobs))
     with recorder.precompute():
         list(dpo.parent_ask(scratch, scratch))
     return dpo, policy.model, policy.trained, rows
 
 
 def _reward(
-    job: Job, how: dict[str, Any], layout: str, device: torch.device, _scratch: Path, recorder: Recorder
+    job: Job, how: dict[str, Any], layout: Wanted, device: torch.device, _scratch: Path, recorder: Recorder
 ) -> Any:
     center = job.reward.center_rewards_coefficient or 0.0
     settings = RewardSettings.model_validate({**how, "center_rewards_coefficient": center})
@@ -131,10 +133,14 @@ def _reward(
     model = RewardModel.fresh(backbone, [OVERALL], settings, job.seed)
     recorder.loaded()
     rows = _pair_rows(job)
-    return BradleyTerry(model, rows, settings, _kind(backbone, layout), job.seed), backbone.model, model.trained, rows
+    assert isinstance(backbone, Policy)
+    kind = _kind(backbone, rows, layout, model.scores)
+    return BradleyTerry(model, rows, settings, kind, job.seed), backbone.model, model.trained, rows
 
 
-def _sft(job: Job, how: dict[str, Any], _layout: str, device: torch.device, _scratch: Path, recorder: Recorder) -> Any:
+def _sft(
+    job: Job, how: dict[str, Any], _layout: Wanted, device: torch.device, _scratch: Path, recorder: Recorder
+) -> Any:
     settings = SftSettings.model_validate({**how, "packing": False})
     ref = PolicyRef(label="bench", base_model=job.model)
     policy = policy_load(ref, device, lora=settings, seed=job.seed, precision=settings.precision)
@@ -162,27 +168,21 @@ def _common(job: Job) -> dict[str, Any]:
     }
 
 
-def _kind(policy: Policy | Encoder, layout: str) -> Kind:
-    """The layout, with the attention that the engine would choose for it."""
-    kind: Kind = "separate" if layout == "separate" else "packed" if layout == "packed" else "shared"
-    if kind != "separate":
+def _kind(policy: Policy, rows: PairRows, layout: Wanted, score: Callable[[Layout], Tensor]) -> Kind:
+    """The layout: what the engine would choose, or a certain one with the attention by blocks, to be compared."""
+    if layout == "auto":
+        return layout_for_pairs(policy, rows, "auto", score)[0]
+    if layout != "separate":
         if policy.device.type == "cpu":
             attention.by_segments(policy.inner)
         else:
             policy.inner.set_attn_implementation("flex_attention")
-    return kind
+    return layout
 
 
 def _pair_rows(job: Job) -> PairRows:
     pairs = list(workloads.pairs_read(Path(job.rows)))
-    kind = np.dtype(
-        [
-            ("group", "i8"), ("prompt_at", "i8"), ("first_at", "i8"), ("second_at", "i8"),
-            ("prompt_n", "i4"), ("first_n", "i4"), ("second_n", "i4"), ("is_train", "?"),
-            ("targets", "f8", (1, 4)),
-        ]
-    )  # fmt: skip
-    table = np.zeros(len(pairs), kind)
+    table = np.zeros(len(pairs), pair_kind(1))
     for number, (pair, at) in enumerate(zip(pairs, _starts(pairs), strict=True)):
         sizes = [len(ids) for ids in (pair.prompt_ids, pair.chosen_ids, pair.rejected_ids)]
         starts = (at, at + sizes[0], at + sizes[0] + sizes[1])
@@ -212,7 +212,7 @@ def main() -> int:
     parser.add_argument("result", type=Path)
     parser.add_argument("--order", choices=["file", "plan"], default="file")
     parser.add_argument("--precision", choices=["auto"], help="instead of what the job says")
-    parser.add_argument("--layout", choices=["shared", "separate", "packed"], default="shared")
+    parser.add_argument("--layout", choices=["auto", "shared", "separate", "packed"], default="shared")
     arguments = parser.parse_args()
     job = Job.model_validate_json(arguments.job.read_text(encoding="utf-8"))
     if job.threads:

@@ -120,7 +120,9 @@ def _ours(job: Job, folder: Path) -> Result:
     (folder / "job.json").write_text(job.model_dump_json(), encoding="utf-8")
     command = [sys.executable, "-m", "bench.engine", str(folder / "job.json"), str(folder / "result.json")]
     environment = {**os.environ, **waiting(), "OMP_NUM_THREADS": str(job.threads)}  # as the engine's own command
-    subprocess.run([*command, "--order", "plan", "--precision", "auto"], cwd=ROOT, env=environment, check=True)
+    subprocess.run(
+        [*command, "--order", "plan", "--precision", "auto", "--layout", "auto"], cwd=ROOT, env=environment, check=True
+    )
     return Result.model_validate_json((folder / "result.json").read_text(encoding="utf-8"))
 
 

@@ -35,9 +35,10 @@ from training.checkpoints import StateKeeper, checkpoint_save, request_digest
 from training.config import REFERENCE_FREE, SORTED_IN_BATCH, DpoSettings
 from training.contract import MANIFEST, AnyEvent, DpoRequest, Estimate, RunReport, file_sha256
 from training.errors import NothingToLearn
-from training.layout import Kind, Layout, layout_of_pairs
+from training.layout import PACKED_ROW, Kind, Layout, layout_of_pairs
+from training.layout_choice import layout_for_pairs
 from training.microbatches import passes
-from training.models import PACKED_ROW, Policy, layout_choose, policy_load
+from training.models import Policy, policy_load
 from training.reference import LogprobsR2, LogprobStore, policy_identity, reference_of
 from training.rows import MismatchedRows, PairRows, PairTokens, preference_rows
 
@@ -69,14 +70,7 @@ def train_dpo(request: DpoRequest, report: Callable[[AnyEvent], None]) -> RunRep
     train, held = rows.train, rows.holdout
     if len(train) == 0:
         raise NothingToLearn(f"{snapshot_dir.name} leaves no comparison to train on.")
-    longest = rows.longest(2)
-    kind, why = layout_choose(
-        policy,
-        settings.layout,
-        rows.longest_sequence,
-        lambda kind: layout_of_pairs(longest, kind, row_length=PACKED_ROW),
-        lambda layout: policy.logprobs(layout)[layout.pair_B2],
-    )
+    kind, why = layout_for_pairs(policy, rows, settings.layout, policy.logprobs)
     if why:
         journal.note(why)
 

@@ -39,6 +39,7 @@ from training.tokens import Tokens
 Kind = Literal["separate", "shared", "packed"]
 # (row, place of the first query, past the last one, first place of its segment, first place of its prompt, past it)
 Block = tuple[int, int, int, int, int, int]
+PACKED_ROW = 4096  # places of a packed row: long enough that matrix products over it run at full speed
 QUERIES = 128  # of a block at most: its scores stay in the cache, and what lies above the diagonal is skipped
 
 

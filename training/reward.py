@@ -38,9 +38,9 @@ from training.checkpoints import StateKeeper, checkpoint_save, request_digest
 from training.config import RewardSettings
 from training.contract import MANIFEST, AnyEvent, Estimate, PolicyRef, RewardRequest, RunReport, file_sha256
 from training.errors import NothingToLearn
-from training.layout import Kind, layout_of_pairs
+from training.layout import PACKED_ROW, Kind, layout_of_pairs
+from training.layout_choice import layout_for_pairs
 from training.microbatches import passes
-from training.models import PACKED_ROW, layout_choose
 from training.reward_model import LENGTH_UNIT, Encoder, RewardModel, backbone_load
 from training.rows import PairRows, preference_rows
 
@@ -78,14 +78,7 @@ def train_reward(request: RewardRequest, report: Callable[[AnyEvent], None]) -> 
         model.length_weight_C.data.copy_(_length_sways(rows))
     kind: Kind = "separate"
     if not isinstance(backbone, Encoder):
-        longest = rows.longest(2)
-        kind, why = layout_choose(
-            backbone,
-            settings.layout,
-            rows.longest_sequence,
-            lambda kind: layout_of_pairs(longest, kind, row_length=PACKED_ROW),
-            lambda layout: model.scores(layout)[layout.pair_B2],
-        )
+        kind, why = layout_for_pairs(backbone, rows, settings.layout, model.scores)
         if why:
             journal.note(why)
 

@@ -126,6 +126,17 @@ class MismatchedRows(Sequence[PairTokens]):
         return replace(next_one, group=row, prompt_ids=own.prompt_ids)
 
 
+def pair_kind(questions: int) -> np.dtype[Any]:
+    """A record of the table: where prompt and completions begin, their lengths, and the targets."""
+    return np.dtype(
+        [
+            ("group", "i8"), ("prompt_at", "i8"), ("first_at", "i8"), ("second_at", "i8"),
+            ("prompt_n", "i4"), ("first_n", "i4"), ("second_n", "i4"), ("is_train", "?"),
+            ("targets", "f8", (questions, 4)),
+        ]
+    )  # fmt: skip
+
+
 def preference_rows(
     snapshot_dir: Path,
     folder: Path,
@@ -144,13 +155,7 @@ def preference_rows(
     """
     manifest = snapshot_verify(snapshot_dir)
     names = [OVERALL, *(manifest.criteria if criteria else ())]
-    kind = np.dtype(
-        [
-            ("group", "i8"), ("prompt_at", "i8"), ("first_at", "i8"), ("second_at", "i8"),
-            ("prompt_n", "i4"), ("first_n", "i4"), ("second_n", "i4"), ("is_train", "?"),
-            ("targets", "f8", (len(names), 4)),
-        ]
-    )  # fmt: skip
+    kind = pair_kind(len(names))
     left_out = LeftOut("comparison")
 
     def encoded() -> Iterator[PairIds]:

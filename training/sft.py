@@ -33,8 +33,9 @@ from training.config import SftSettings
 from training.contract import AnyEvent, DemonstrationRecord, RunReport, SftRequest, file_sha256
 from training.errors import NothingToLearn
 from training.layout import layout_of_conversations
+from training.layout_choice import layout_choose
 from training.microbatches import passes
-from training.models import Policy, layout_choose, policy_load
+from training.models import Policy, policy_load
 from training.rows import ConversationRows, conversation_rows
 
 HELD_OUT_ONE_IN = 50

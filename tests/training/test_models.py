@@ -21,7 +21,8 @@ from training.config import LoraSettings, RewardSettings
 from training.contract import PolicyRef, RunReport
 from training.errors import CheckpointIncomplete, ModelUnusable
 from training.layout import Kind, layout_of_pairs
-from training.models import Policy, layout_choose, policy_load
+from training.layout_choice import layout_choose
+from training.models import Policy, policy_load
 from training.reward_model import Encoder, RewardModel, backbone_load, reward_model_load
 from training.rows import PairTokens
 from training.tokens import LeftOut, Speech, preferences_encoded

@@ -21,7 +21,8 @@ from training import attention
 from training.config import LoraSettings, RewardSettings, SftSettings
 from training.contract import Message, PolicyRef
 from training.layout import Kind, Layout, layout_of_conversations, layout_of_pairs
-from training.models import Policy, layout_choose, policy_load
+from training.layout_choice import layout_choose
+from training.models import Policy, policy_load
 from training.reward_model import RewardModel
 from training.rows import PairTokens
 from training.tokens import LeftOut, Tokens, preferences_encoded
