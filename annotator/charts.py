@@ -10,7 +10,7 @@ import vl_convert
 
 from annotator.selectors.reports import Reliability
 from annotator.selectors.runs import Series
-from training.config import METRICS
+from training.metric_names import METRICS
 
 WIDTH, HEIGHT = 380, 180  # small, so that a phone need not shrink its labels much
 SQUARE = 260

@@ -22,7 +22,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from annotator.exceptions import ChildKilled, EngineFailed
-from training.contract import EVENT, AnyEvent, AnyRequest, Failed, Finished
+from training.contract import EVENT, TRAINED, AnyEvent, AnyRequest, Failed, Finished
 
 TICK_SECONDS = 1.0
 GRACE_SECONDS = 4.0  # between SIGTERM and SIGKILL
@@ -34,7 +34,6 @@ PASSED_ON = (
     "OMP_NUM_THREADS", "TIEBREAK_THREADS", "TIEBREAK_SHARD", "PYTHONPATH",
 )  # fmt: skip
 PASSED_ON_FAMILIES = ("HF_", "NCCL_")
-TRAINED = ("sft", "reward", "dpo")  # what several processes share
 
 
 @contextmanager

@@ -29,8 +29,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from bench.language import ALL, RARE, Language, Planted, Raters, answer, is_grammatical, judged, prompts
-from bench.language import model_save as language_model_save
+from bench.language import RARE, Language, Planted, Raters, answer, is_grammatical, judged
 from bench.scoring import (
     Interval,
     Numbers,
@@ -42,41 +41,26 @@ from bench.scoring import (
     overall_leads,
     probability,
 )
-from training.__main__ import run
-from training.config import DpoSettings, EvaluateSettings, RewardSettings, SamplingSettings, SftSettings
+from bench.world import QUIET, SPREAD, VOTES, Size, World
+from training.config import DpoSettings, EvaluateSettings, SamplingSettings
 from training.contract import (
-    COMPARISONS,
     RESPONSES,
-    AnyRequest,
     Completion,
-    DemonstrationRecord,
     DpoRequest,
     EvaluateRequest,
     GenerateRequest,
-    Message,
-    PolicyRef,
-    PromptRecord,
     ResponseRecord,
-    RewardRequest,
-    RunReport,
-    SftRequest,
-    SnapshotManifest,
-    manifest_write,
     rows_read,
     rows_write,
 )
 from training.losses import Targets, davidson, rao_kupper
-from training.reward_model import RewardModel, reward_model_load
+from training.reward_model import RewardModel
 
-SPREAD = 2.0  # logits between two random answers, as a standard deviation
 CAREFUL = Raters(flips=(0.0, 0.0, 0.02, 0.05, 0.05, 0.1))
 NOISY = Raters(flips=(0.1, 0.15, 0.2, 0.2, 0.25, 0.3), temperature=1.5)
 TYING = Raters(flips=CAREFUL.flips, tie_width=0.8)
 DAVIDSON_WIDTH = 2 * math.tanh(TYING.tie_width / 2) / (1 - math.tanh(TYING.tie_width / 2))  # equal answers tie as often
-VOTES = 3
 HEADS = 8
-NEVER = 10**6
-QUIET = {"eval_every": NEVER, "save_every": NEVER, "layout": "separate"}  # fastest for rows so short
 TONE = "tone"
 TWICE, ONCE = (SamplingSettings(answers_per_prompt=n, max_new_tokens=16, batch_size=256) for n in (2, 1))
 # The default step size is for the starter policy, three times as wide; here it is shown beside one that is gentler.
@@ -88,117 +72,11 @@ POLICIES: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Size:
-    """How much is shown to the engine, and how long it learns."""
-
-    demonstrations: int = 6000
-    train: int = 600
-    holdout: int = 400
-    reward_epochs: float = 4.0
-    dpo_steps: int = 150
-
-
-@dataclass(frozen=True)
 class Measured:
     """What one seed says about one question; `rows` held-out comparisons or prompts stand behind each value."""
 
     rows: int
     values: dict[str, float]
-
-
-@dataclass
-class World:
-    """A language, a speaker of it, and a folder to work in."""
-
-    folder: Path
-    seed: int
-    size: Size
-    dice: random.Random
-    language: Language
-    speaker: PolicyRef
-
-    @classmethod
-    def made(cls, folder: Path, seed: int, size: Size) -> World:
-        """Draw the language and teach its grammar, with all words, to a tiny Llama."""
-        dice = random.Random(f"planted/{seed}")
-        raw = PolicyRef(label="raw", base_model=str(language_model_save(folder / "raw", seed=seed)))
-        world = cls(folder, seed, size, dice, Language.drawn(dice, SPREAD), raw)
-        said = [
-            DemonstrationRecord(messages=[*row.prompt, Message(role="assistant", content=answer(dice, words=ALL))])
-            for row in dice.choices(prompts(500, "train", dice), k=size.demonstrations)
-        ]
-        rows_write(folder / "demonstrations.jsonl", said)
-        settings = SftSettings.model_validate(
-            {**QUIET, "lora_rank": 0, "epochs": 1, "batch_size": 32, "learning_rate": 3e-3}
-        )
-        demonstrations = str(folder / "demonstrations.jsonl")
-        world.run(SftRequest(**world.places("sft"), policy=raw, demonstrations=demonstrations, settings=settings))
-        world.speaker = PolicyRef(label="parent", base_model=str(folder / "sft"))
-        return world
-
-    def places(self, name: str) -> dict[str, Any]:
-        return {"out_dir": str(self.folder / name), "work_dir": str(self.folder / f"{name}-work"), "seed": self.seed}
-
-    def run(self, request: AnyRequest) -> RunReport:
-        return run(request, lambda event: None)
-
-    def prompts(self, split: Literal["train", "holdout"]) -> list[PromptRecord]:
-        return prompts(self.size.train if split == "train" else self.size.holdout, split, self.dice)
-
-    def comparisons(
-        self,
-        split: Literal["train", "holdout"],
-        raters: Raters,
-        *,
-        votes: int = VOTES,
-        criteria: dict[str, Language] | None = None,
-        write: Callable[[random.Random], str] = answer,
-    ) -> list[Planted]:
-        """Two random answers to each prompt, judged."""
-        return [
-            judged(prompt, [said(text) for text in sides], self.language, raters, votes, self.dice, criteria)
-            for prompt in self.prompts(split)
-            for sides in [(write(self.dice), write(self.dice))]
-            if sides[0] != sides[1]
-        ]
-
-    def snapshot(self, name: str, rows: Sequence[Planted]) -> Path:
-        folder = self.folder / f"{name}-snapshot"
-        folder.mkdir()
-        count = rows_write(folder / COMPARISONS, (row.record for row in rows))
-        criteria = sorted({criterion for row in rows for criterion in row.record.criteria})
-        manifest_write(
-            folder,
-            SnapshotManifest(
-                project="planted",
-                round=1,
-                created_at="2026-01-01T00:00:00Z",
-                counts={"comparisons": count},
-                criteria=criteria,
-            ),
-        )
-        return folder
-
-    def reward_model(
-        self, name: str, train: Sequence[Planted], held: Sequence[Planted], **settings: object
-    ) -> tuple[RewardModel, RunReport]:
-        """A reward model trained on these comparisons, all weights of the tiny backbone."""
-        request = RewardRequest(
-            **self.places(name),
-            policy=self.speaker,
-            snapshot_dir=str(self.snapshot(name, [*train, *held])),
-            settings=RewardSettings.model_validate(
-                {
-                    "lora_rank": 0,
-                    "epochs": self.size.reward_epochs,
-                    "eval_every": NEVER,
-                    "save_every": NEVER,
-                    **settings,
-                }
-            ),
-        )
-        report = self.run(request)
-        return reward_model_load(self.folder / name, torch.device("cpu")), report
 
 
 # --- questions ---------------------------------------------------------------
@@ -433,10 +311,6 @@ QUESTIONS: dict[str, Callable[[World], Measured]] = {
 
 
 # --- numbers -----------------------------------------------------------------
-
-
-def said(text: str) -> Completion:
-    return Completion(response_id=text.replace(" ", "-"), text=text)
 
 
 def overall(model: RewardModel, rows: Sequence[Planted]) -> Numbers:

@@ -21,12 +21,11 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from training.contract import AnyEvent, AnyRequest, Failed, Finished, RunReport, request_read
+from training.contract import TRAINED, AnyEvent, AnyRequest, Failed, Finished, RunReport, request_read
 from training.errors import EngineError, RequestInvalid
 from training.threads import threads_set, waiting
 
 KINDS = ("sft", "reward", "dpo", "generate", "evaluate")
-TRAINED = ("sft", "reward", "dpo")  # what several processes share; anything else the first does alone
 TERMINATED = 128 + signal.SIGTERM
 
 

@@ -20,6 +20,7 @@ from training.adapters import adapter_save
 from training.contract import (
     MANIFEST,
     REPORT,
+    TRAINED,
     AnyRequest,
     CheckpointManifest,
     Request,
@@ -51,7 +52,7 @@ def report_of_finished(out_dir: Path) -> RunReport | None:
         return None
     try:
         report = report_read(out_dir)
-        if report.kind in ("sft", "reward", "dpo"):
+        if report.kind in TRAINED:
             checkpoint_verify(out_dir)
     except (OSError, ValueError, CheckpointIncomplete) as error:
         raise RequestInvalid(f"out_dir: {out_dir} exists and is not a finished run; choose another folder.") from error

@@ -222,6 +222,8 @@ def _with_labels(request: Asking, policies: list[PolicyRef]) -> Asking:
     return request
 
 
+# Kinds that train: what several processes share, and what leaves a checkpoint.
+TRAINED = ("sft", "reward", "dpo")
 AnyRequest = Annotated[
     SftRequest | RewardRequest | DpoRequest | GenerateRequest | EvaluateRequest,
     Field(discriminator="kind"),

@@ -1,4 +1,4 @@
-"""What is measured, as pure functions, each with its definition. Names and units: config.METRICS.
+"""What is measured, as pure functions, each with its definition. Names and units: metric_names.METRICS.
 
 B comparisons, R rows of any kind, N tokens, V vocabulary; a 2 in a name is (first, second).
 

@@ -94,7 +94,7 @@ def answers_written(
 def _answers_wanted(policy: Policy, prompts: Sequence[PromptRecord], settings: SamplingSettings) -> list[_Answer]:
     """All answers, those to the longest prompts first: later ones then always fit beside earlier ones."""
     encoded = tokens.prompts_encoded(policy.speech, [row.prompt for row in prompts])
-    positions = getattr(policy.inner.config.get_text_config(), "max_position_embeddings", None)
+    positions = policy.positions
     wanted = []
     for prompt, ids in zip(prompts, encoded, strict=True):
         longest = settings.max_new_tokens if positions is None else min(settings.max_new_tokens, positions - len(ids))

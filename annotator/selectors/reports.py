@@ -9,7 +9,7 @@ from annotator.models import Run
 from annotator.selectors.quality import METRICS as TITLES
 from annotator.selectors.quality import Estimate, estimates_of, share_of
 from annotator.selectors.runs import Series
-from training.config import METRICS
+from training.metric_names import METRICS
 
 COUNTED = ("rows", "prompts", "answers")
 

@@ -1,4 +1,4 @@
-"""One vocabulary: what the recipes say is what `config.METRICS` explains, no more and no less."""
+"""One vocabulary: what the recipes say is what `metric_names.METRICS` explains, no more and no less."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.training.tiny import (
     prompts_save,
     reward_request,
 )
-from training.config import METRICS, EvaluateSettings, SamplingSettings, SftSettings
+from training.config import EvaluateSettings, SamplingSettings, SftSettings
 from training.contract import (
     COMPARISONS,
     AnyRequest,
@@ -26,6 +26,7 @@ from training.contract import (
     manifest_write,
     rows_write,
 )
+from training.metric_names import METRICS
 
 SHORT = SamplingSettings(answers_per_prompt=1, max_new_tokens=4)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training import metrics
-from training.config import METRICS
+from training.metric_names import METRICS
 
 
 def test_the_wilson_interval_equals_the_textbook_one() -> None:

@@ -20,8 +20,6 @@ from bench.planted import (
     NOISY,
     TONE,
     TYING,
-    Size,
-    World,
     best_accuracy,
     leads,
     overall,
@@ -30,6 +28,7 @@ from bench.planted import (
     written_and_judged,
 )
 from bench.scoring import Interval, calibration_slope, entropy, leads_of, log_loss, probability
+from bench.world import Size, World
 from training.config import DpoSettings, SamplingSettings
 from training.contract import RESPONSES, DpoRequest, GenerateRequest, ResponseRecord, rows_read, rows_write
 

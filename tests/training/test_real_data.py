@@ -12,20 +12,14 @@ import numpy as np
 import pytest
 
 from bench.real_preferences import (
-    ARGUMENTS,
-    CROWD,
-    PAIRS,
-    Judged,
-    arguments,
     clustered,
-    crowd,
     folds_dealt,
     longer_wins,
-    pairs,
     shares,
     weights,
     words_bradley_terry,
 )
+from bench.real_sets import ARGUMENTS, CROWD, PAIRS, Judged, arguments, crowd, pairs
 from bench.scoring import agreements, log_loss
 from tests.real_data import real
 from tests.training.tiny import Listener, preference, reward_request, snapshot_save

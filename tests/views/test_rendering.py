@@ -19,7 +19,7 @@ from annotator.selectors.quality import estimates_of, share_of
 from annotator.selectors.runs import Series
 from annotator.templatetags import tiebreak
 from tests.cast import Cast
-from training.config import METRICS
+from training.metric_names import METRICS
 
 # --- text --------------------------------------------------------------------------
 
