@@ -119,11 +119,11 @@ def _probabilities(q_GnK: Tensor, k_GmK: Tensor, queries: int) -> Tensor:
     """Probabilities in float32; the last `queries` keys are the queries' own places, which see each other backwards."""
     score_Gnm = (q_GnK @ k_GmK.transpose(1, 2)).float()
     own = score_Gnm.view(score_Gnm.shape[0], -1, queries, score_Gnm.shape[-1])[..., -queries:]
-    own.masked_fill_(_later(queries), float("-inf"))
+    own += _later(queries)
     return torch.softmax(score_Gnm, -1)
 
 
 @lru_cache(maxsize=128)
 def _later(size: int) -> Tensor:
-    """True above the diagonal: keys that come after their query."""
-    return torch.ones(size, size, dtype=torch.bool).triu_(1)
+    """-inf above the diagonal, for keys that come after their query; adding it is faster than filling."""
+    return torch.full((size, size), float("-inf")).triu_(1)
