@@ -540,7 +540,12 @@ class RoundSettings(Settings):
 # One sentence per preset, shown beside it. The numbers are tuned on the starter
 # policy; docs/loop.md has the table they reach.
 PRESETS: dict[str, tuple[str, RoundSettings]] = {
-    "standard": ("A good first choice: minutes on two CPU cores with the starter policy.", RoundSettings()),
+    # A shorter leash than usual: with 0.1 and batches of 16, three seeds of one round on 131 decided comparisons moved
+    # the starter by 10, 46 and 48 nats and made its answers a third longer; with these, by 5 nats at the same taste.
+    "standard": (
+        "A good first choice: minutes on two CPU cores with the starter policy.",
+        RoundSettings(dpo=DpoSettings(beta=0.2, batch_size=8)),
+    ),
     "quick": (
         "One short pass, to see that everything turns.",
         RoundSettings(reward=RewardSettings(epochs=1), dpo=DpoSettings(epochs=1)),

@@ -100,7 +100,7 @@ def test_settings_that_do_not_fit_together_are_refused_at_their_section(olga: Cl
     assert "flash error" not in section_of(refused, "reward")
     collecting.refresh_from_db()
     assert (collecting.state, collecting.launched_at) == (RoundState.COLLECTING, None)
-    assert collecting.settings == RoundSettings().model_dump(mode="json")
+    assert collecting.settings == PRESETS["standard"][1].model_dump(mode="json")
 
 
 def test_what_was_typed_is_still_there_after_a_refusal(olga: Client) -> None:
