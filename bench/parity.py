@@ -20,7 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bench.peers import shapes, workloads
 from bench.peers.job import Dpo, Job, Lora, Result
@@ -33,7 +33,7 @@ ROWS = 32
 RECORDED_STEPS = 6
 # Relative, in nats, relative.
 ALLOWED = {"max_loss_rel": 1e-5, "max_logp_abs": 2e-4, "max_grad_norm_rel": 1e-4}
-LAYOUTS = ("shared", "separate")
+LAYOUTS: tuple[Literal["shared", "separate"], ...] = ("shared", "separate")
 
 LOSSES: dict[str, Dpo] = {
     **{

@@ -32,8 +32,12 @@ import django  # noqa: E402  the environment above must come first
 
 django.setup()
 
+import hypothesis  # noqa: E402
 from django.conf import settings  # noqa: E402
 
+# No test is timed: on a busy machine a deadline says how busy it is.
+hypothesis.settings.register_profile("tiebreak", deadline=None)
+hypothesis.settings.load_profile("tiebreak")
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # Argon2 is slow on purpose
 
 

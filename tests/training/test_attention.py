@@ -50,7 +50,8 @@ def test_blocks_give_the_values_and_gradients_of_a_mask() -> None:
         inputs = tensors(layout)
         # What stands on padding is nobody's, so it carries no gradient here either.
         attended = attend(layout, *inputs) * is_real_RT[:, :, None, None]
-        (attended * torch.linspace(-1, 1, attended.numel()).view_as(attended)).sum().backward()
+        total = (attended * torch.linspace(-1, 1, attended.numel()).view_as(attended)).sum()
+        total.backward()  # type: ignore[no-untyped-call]
         found.append([attended, *(tensor.grad for tensor in inputs)])
 
     for ours, theirs in zip(*found, strict=True):

@@ -159,7 +159,10 @@ def test_without_rows_there_is_nothing_to_be_wrong_about() -> None:
     assert metrics.effective_n(doubles()) == 0
 
 
-@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 10)), max_size=30), st.integers(1, 20))
+WEIGHTS = st.floats(0, 10, allow_subnormal=False)  # a smaller weight times a share is 0 in any arithmetic
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), WEIGHTS), max_size=30), st.integers(1, 20))
 def test_every_row_with_weight_lies_in_one_bin(rows: list[tuple[float, float, float]], count: int) -> None:
     columns = doubles(*(value for row in rows for value in row)).reshape(-1, 3)
 
