@@ -9,12 +9,16 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import password_validation
+from django.http import QueryDict
 
-from annotator.domain.verdicts import PRESETS as SCALES
-from annotator.domain.verdicts import Preset
+from annotator.domain.asking import Asking, ReasonWish, Said
+from annotator.domain.protocols import PRESETS as SCALES
+from annotator.domain.verdicts import APART, OPTIONAL
+from annotator.models import Protocol
 
 MAX_UPLOAD_BYTES = 16 * 1024 * 1024
 MAX_PROMPTS_AT_ONCE = 20_000
+LONGEST_EDIT = 100_000  # characters
 ROLES = [
     ("rater", "Rater: judges, and sees nothing of who wrote what"),
     ("reviewer", "Reviewer: sees everything, judges, changes nothing else"),
@@ -26,28 +30,63 @@ ROLES = [
 
 
 class VerdictForm(forms.Form):
-    """What the verdict bar sends: the button, the key of this card, and how long it took."""
+    """What the card sends: the answers, the key of this card, and how long it took."""
 
-    answer = forms.ChoiceField(error_messages={"required": "Choose one of the answers."})
+    answer = forms.CharField(required=False, max_length=40)
     key = forms.UUIDField(widget=forms.HiddenInput)
+    protocol = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
     milliseconds = forms.FloatField(required=False, min_value=0, widget=forms.HiddenInput)
+    slider_left = forms.CharField(required=False, max_length=3)
+    slider_right = forms.CharField(required=False, max_length=3)
     rationale = forms.CharField(required=False, max_length=4000)
+    edit_left = forms.CharField(required=False, max_length=LONGEST_EDIT, strip=False)
+    edit_right = forms.CharField(required=False, max_length=LONGEST_EDIT, strip=False)
 
-    def __init__(self, *args: Any, preset: Preset, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, asking: Asking, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        answer = self.fields["answer"]
-        assert isinstance(answer, forms.ChoiceField)
-        answer.choices = [(option.code, option.label) for option in preset.answers]
+        self.asking = asking
+        for criterion in asking.criteria:
+            self.fields[f"criterion_{criterion.code}"] = forms.CharField(required=False, max_length=40)
+        for rating in asking.ratings:
+            for side in ("left", "right"):
+                self.fields[f"points_{side}_{rating.code}"] = forms.IntegerField(required=False)
+        if asking.reasons:
+            choices = [(reason, reason) for reason in asking.reasons]
+            self.fields["reasons"] = forms.MultipleChoiceField(required=False, choices=choices)
+
+    @property
+    def sent(self) -> dict[str, str]:
+        """What came, by field, to be shown again beside what does not fit."""
+        return {name: str(self.data[name]) for name in self.data}
+
+    @property
+    def ticked(self) -> list[str]:
+        return self.data.getlist("reasons") if isinstance(self.data, QueryDict) else []
 
     def judgment(self) -> dict[str, Any]:
         """The arguments of `judgment_submit`; without JavaScript nobody measured the time, which is 0."""
         cleaned = self.cleaned_data
         return {
-            "answer": cleaned["answer"],
+            "said": self.said(),
             "key": cleaned["key"],
             "seconds": (cleaned["milliseconds"] or 0.0) / 1000,
-            "rationale": cleaned["rationale"].strip(),
+            "protocol_id": cleaned["protocol"],
         }
+
+    def said(self) -> Said:
+        cleaned = self.cleaned_data
+        places = "-".join(filter(None, (cleaned["slider_left"], cleaned["slider_right"])))
+        return Said(
+            answer=cleaned["answer"] or places,
+            criteria={one.code: cleaned[f"criterion_{one.code}"] for one in self.asking.criteria},
+            points={
+                one.code: (cleaned[f"points_left_{one.code}"], cleaned[f"points_right_{one.code}"])
+                for one in self.asking.ratings
+            },
+            reasons=cleaned.get("reasons", []),
+            rationale=cleaned["rationale"],
+            edits=(cleaned["edit_left"], cleaned["edit_right"]),
+        )
 
     @staticmethod
     def new_key() -> uuid.UUID:
@@ -86,11 +125,6 @@ class ProjectSettingsForm(forms.Form):
 
     name = forms.CharField(max_length=120)
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
-    preset = forms.ChoiceField(
-        label="Scale",
-        choices=[(scale.code, scale.name) for scale in SCALES.values()],
-        help_text="How raters are asked. Judgments keep the scale that they were given on.",
-    )
     overlap = forms.IntegerField(
         min_value=1,
         max_value=50,
@@ -165,6 +199,12 @@ class ProjectForm(ProjectSettingsForm):
         label="Base model",
         help_text="“starter”, a local folder, or a hub name of a causal language model. It cannot change later.",
     )
+    preset = forms.ChoiceField(
+        label="Scale",
+        choices=[(scale.code, scale.name) for scale in SCALES.values()],
+        initial="five_point",
+        help_text="How raters are asked. The project’s Protocol page adds criteria, reasons and more.",
+    )
     guideline = forms.CharField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 8}),
@@ -179,6 +219,103 @@ class GuidelineForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 18}),
         help_text="Markdown. Raters see the new version with their next comparison.",
     )
+
+
+class ProtocolForm(forms.Form):
+    """What raters are asked. Lists are typed a line each."""
+
+    preset = forms.ChoiceField(
+        label="Scale",
+        choices=[(scale.code, scale.name) for scale in SCALES.values()],
+        help_text="The overall question, and the answers to it.",
+    )
+    outcomes = forms.MultipleChoiceField(
+        required=False,
+        label="Also allowed",
+        choices=[(outcome.value, APART[outcome].label) for outcome in OPTIONAL],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="What may be answered beside a preference. They stay distinct in judgments and exports.",
+    )
+    criteria = forms.CharField(
+        required=False,
+        max_length=4_000,
+        label="Criteria",
+        widget=forms.Textarea(
+            attrs={"rows": 4, "placeholder": "Accuracy | Which answer is more accurate? | five_point"}
+        ),
+        help_text="One per line: name | question | scale. Asked after the overall question; the scale may be left out.",
+    )
+    ratings = forms.CharField(
+        required=False,
+        max_length=2_000,
+        label="Points for each answer",
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "Helpfulness"}),
+        help_text="One property per line; each answer gets 0 to 4 points for it.",
+    )
+    reason = forms.ChoiceField(
+        label="Reason",
+        choices=[
+            (ReasonWish.OFF.value, "Not asked"),
+            (ReasonWish.OPTIONAL.value, "Welcome"),
+            (ReasonWish.REQUIRED.value, "Required"),
+        ],
+        initial=ReasonWish.OPTIONAL.value,
+    )
+    reason_min = forms.IntegerField(
+        min_value=0,
+        max_value=1000,
+        initial=0,
+        label="Shortest reason",
+        help_text="Characters that a required reason has.",
+    )
+    reasons = forms.CharField(
+        required=False,
+        max_length=4_000,
+        label="Reasons to tick",
+        widget=forms.Textarea(attrs={"rows": 4, "placeholder": "More accurate\nFriendlier"}),
+        help_text="One per line.",
+    )
+    edit = forms.BooleanField(
+        required=False,
+        label="Let raters improve the better answer",
+        help_text="An improved answer is kept with its judgment.",
+    )
+
+    @staticmethod
+    def typed(protocol: Protocol) -> dict[str, Any]:
+        """A published version as it would be typed."""
+        return {
+            "preset": protocol.preset,
+            "outcomes": protocol.outcomes,
+            "criteria": "\n".join(f"{row['name']} | {row['question']} | {row['preset']}" for row in protocol.criteria),
+            "ratings": "\n".join(row["name"] for row in protocol.ratings),
+            "reason": protocol.reason,
+            "reason_min": protocol.reason_min,
+            "reasons": "\n".join(protocol.reasons),
+            "edit": protocol.edit,
+        }
+
+    def clean_criteria(self) -> list[dict[str, str]]:
+        return [_criterion_of(number, line) for number, line in enumerate(_lines(self.cleaned_data["criteria"]), 1)]
+
+    def clean_ratings(self) -> list[str]:
+        return _lines(self.cleaned_data["ratings"])
+
+    def clean_reasons(self) -> list[str]:
+        return _lines(self.cleaned_data["reasons"])
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _criterion_of(number: int, line: str) -> dict[str, str]:
+    name, question, scale, *more = [part.strip() for part in line.split("|")] + ["", ""]
+    if any(more) or (scale and scale not in SCALES):
+        raise forms.ValidationError(
+            f"Line {number}: expected “name | question | scale”, with one of the scales {', '.join(SCALES)}."
+        )
+    return {"name": name, "question": question or f"{name}: which answer is better?", "preset": scale or "five_point"}
 
 
 class PromptsForm(forms.Form):

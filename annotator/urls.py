@@ -2,11 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from annotator.views import account, annotate, checkpoints, projects, prompts, rounds, runs, snapshots
+from annotator.views import account, annotate, checkpoints, projects, prompts, protocols, rounds, runs, snapshots
 
 judge = [
     path("", annotate.judge, name="judge"),
     path("next/", annotate.following, name="judge-next"),
+    path("alive/", annotate.alive, name="judge-alive"),
+    path("keys/", annotate.keys, name="judge-keys"),
+    path("mine/", annotate.mine, name="judge-mine"),
     path("<int:assignment_id>/", annotate.assignment, name="assignment"),
     path("<int:assignment_id>/skip/", annotate.skip, name="assignment-skip"),
 ]
@@ -46,6 +49,7 @@ project: list[URLPattern | URLResolver] = [
     path("members/", include(members)),
     path("invitations/", projects.invitation_create, name="invitation-create"),
     path("guidelines/", projects.guidelines, name="guidelines"),
+    path("protocol/", protocols.protocol, name="protocol"),
     path("prompts/", prompts.index, name="prompts"),
     path("prompts/add/", prompts.add, name="prompts-add"),
     path("prompts/<int:prompt_id>/", prompts.detail, name="prompt"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
+from annotator.domain.asking import Said
 from annotator.domain.lifecycles import RoundState, RunState
 from annotator.models import Assignment, Judgment, Project, Round, Run, User
 from annotator.services.assignments import assignment_claim
@@ -83,5 +84,5 @@ def judged(project: Project, rater: User, *, limit: int = 1000, answer: str = "a
     """The rater judges what is open to them, up to `limit` comparisons, always with the same answer."""
     judgments: list[Judgment] = []
     while len(judgments) < limit and (assignment := assignment_claim(rater=rater, project=project)):
-        judgments.append(judgment_submit(assignment=assignment, answer=answer, key=uuid.uuid4(), seconds=12.0))
+        judgments.append(judgment_submit(assignment=assignment, said=Said(answer), key=uuid.uuid4(), seconds=12.0))
     return judgments

@@ -47,7 +47,8 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
 }
 RECIPES = ("sft", "reward", "dpo", "generate", "evaluate")
 SERVICES_IN_ORDER = (
-    "projects", "prompts", "comparisons", "assignments", "judgments", "snapshots", "checkpoints", "runs", "rounds",
+    "protocols", "projects", "prompts", "comparisons", "renderings", "assignments", "judgments", "raters", "snapshots",
+    "checkpoints", "runs", "rounds",
 )  # fmt: skip
 
 

@@ -29,6 +29,8 @@ class Operation(APIView):
 
 
 class ProjectOutput(serializers.ModelSerializer[Project]):
+    preset = serializers.CharField(source="protocols.first.preset", help_text="The scale that raters answer on now.")
+
     class Meta:
         model = Project
         fields = ("slug", "name", "description", "base_model", "preset", "overlap", "created_at")

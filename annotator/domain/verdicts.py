@@ -1,4 +1,4 @@
-"""How a comparison is asked and how the answer is understood.
+"""What an answer to a comparison can say, and how it is understood.
 
 A rater sees left and right. What is kept is about the first and the second
 response: a signed value on one axis (negative = first is better), the kind of
@@ -7,7 +7,8 @@ outcome, and the raw answer with the preset it was given under.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -19,32 +20,66 @@ class Outcome(StrEnum):
     CANNOT_JUDGE = "cannot_judge"  # says nothing about the answers
 
 
+OPTIONAL = (Outcome.TIE, Outcome.BOTH_GOOD, Outcome.BOTH_BAD, Outcome.CANNOT_JUDGE)
+
+
 @dataclass(frozen=True)
 class Answer:
     """One button.
 
     code     what the form sends and the judgment keeps
     label    what the button says
-    key      the key that presses it
     outcome  what kind of verdict it is
     value    position on the shown axis in [-1, 1]: -1 = left is clearly better; None where there is no axis
     """
 
     code: str
     label: str
-    key: str
     outcome: Outcome
     value: float | None
 
 
+# What an owner may add to any preset; a preset may word its own tie.
+APART = {
+    Outcome.TIE: Answer("tie", "Tie", Outcome.TIE, 0.0),
+    Outcome.BOTH_GOOD: Answer("both_good", "Both good", Outcome.BOTH_GOOD, None),
+    Outcome.BOTH_BAD: Answer("both_bad", "Both bad", Outcome.BOTH_BAD, None),
+    Outcome.CANNOT_JUDGE: Answer("cannot_judge", "Can’t judge", Outcome.CANNOT_JUDGE, None),
+}
+
+
 @dataclass(frozen=True)
 class Preset:
-    """One way of asking: its answers in the order of the buttons, left to right."""
+    """One way of asking.
+
+    scale     answers on the axis, from left is better to right is better
+    apart     answers without a place on it
+    outcomes  beside a preference, what its source allows; an owner may decide otherwise
+    source    where it was published
+    template  the partial that draws it
+    """
 
     code: str
     name: str
     question: str
-    answers: tuple[Answer, ...]
+    scale: tuple[Answer, ...]
+    outcomes: frozenset[Outcome] = frozenset()
+    source: str = ""
+    template: str = "annotate/scales/buttons.html"
+    apart: tuple[Answer, ...] = ()
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        return self.scale + self.apart
+
+    def allowing(self, outcomes: Collection[Outcome]) -> Preset:
+        """This preset with just these outcomes beside a preference; a tie stands in the middle of the scale."""
+        worded = next((answer for answer in self.scale if answer.outcome is Outcome.TIE), APART[Outcome.TIE])
+        scale = [answer for answer in self.scale if answer.outcome is not Outcome.TIE]
+        if Outcome.TIE in outcomes:
+            scale.insert(sum((answer.value or 0) < 0 for answer in scale), worded)
+        apart = [APART[outcome] for outcome in OPTIONAL[1:] if outcome in outcomes]
+        return replace(self, scale=tuple(scale), apart=tuple(apart), outcomes=frozenset(outcomes))
 
     def answer(self, code: str) -> Answer:
         """The answer with this code. Raises KeyError for a code this preset does not offer."""
@@ -52,31 +87,6 @@ class Preset:
             if answer.code == code:
                 return answer
         raise KeyError(code)
-
-
-FIVE_POINT = Preset(
-    code="five_point",
-    name="Five points",
-    question="Which answer is better?",
-    answers=(
-        Answer("a", "A is better", "1", Outcome.PREFER, -1.0),
-        Answer("slightly_a", "A slightly", "2", Outcome.PREFER, -0.5),
-        Answer("tie", "Tie", "3", Outcome.TIE, 0.0),
-        Answer("slightly_b", "B slightly", "4", Outcome.PREFER, 0.5),
-        Answer("b", "B is better", "5", Outcome.PREFER, 1.0),
-        Answer("both_bad", "Both bad", "6", Outcome.BOTH_BAD, None),
-    ),
-)
-FORCED_CHOICE = Preset(
-    code="forced_choice",
-    name="Forced choice",
-    question="Which answer is better?",
-    answers=(
-        Answer("a", "A is better", "1", Outcome.PREFER, -1.0),
-        Answer("b", "B is better", "2", Outcome.PREFER, 1.0),
-    ),
-)
-PRESETS = {preset.code: preset for preset in (FIVE_POINT, FORCED_CHOICE)}
 
 
 @dataclass(frozen=True)
@@ -93,3 +103,20 @@ def verdict_of(answer: Answer, *, first_on_left: bool) -> Verdict:
         return Verdict(answer.outcome, None)
     value = answer.value if first_on_left else -answer.value
     return Verdict(answer.outcome, value + 0.0)  # + 0.0 turns -0.0 into 0.0
+
+
+def graded(*labels_and_values: tuple[str, float], tie: str = "") -> tuple[Answer, ...]:
+    """A scale that mirrors itself: (words, strength) of each grade from the strongest on, for A and then for B.
+
+    `tie` words the middle. Codes are a1, a2, … from the strongest on, and b1, b2, …
+    """
+    left = [
+        Answer(f"a{place}", words.format("A"), Outcome.PREFER, -strength)
+        for place, (words, strength) in enumerate(labels_and_values, 1)
+    ]
+    right = [
+        Answer(f"b{place}", words.format("B"), Outcome.PREFER, strength)
+        for place, (words, strength) in enumerate(labels_and_values, 1)
+    ]
+    middle = [Answer("tie", tie, Outcome.TIE, 0.0)] if tie else []
+    return (*left, *middle, *reversed(right))

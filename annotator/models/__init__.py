@@ -4,6 +4,8 @@ from annotator.models.comparisons import Assignment, Comparison
 from annotator.models.judgments import Judgment
 from annotator.models.projects import Guideline, Invitation, Member, Project, Role, User
 from annotator.models.prompts import Prompt, Response, Split
+from annotator.models.protocols import Protocol
+from annotator.models.renderings import Rendering
 from annotator.models.rounds import Round
 from annotator.models.runs import Checkpoint, CheckpointKind, Run, RunEvent
 from annotator.models.snapshots import Snapshot
@@ -19,6 +21,8 @@ __all__ = [
     "Member",
     "Project",
     "Prompt",
+    "Protocol",
+    "Rendering",
     "Response",
     "Role",
     "Round",

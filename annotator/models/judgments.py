@@ -24,7 +24,11 @@ class Judgment(models.Model):
     key        drawn by the sender, so that sending twice stores once
     value      position on the axis in [-1, 1]: negative = first is better; None where there is no axis
     preferred  the better response, None without one
-    preset, answer  how it was asked and what was pressed, as it was
+    preset, answer  how it was asked and what was pressed, as it was; `protocol` is the whole of how it was asked
+    criteria   code of a criterion → {"answer", "outcome", "value"}, with a value like the one above
+    ratings    code of a rating → {"first": points, "second": points}
+    reasons    what was ticked, `rationale` what was written
+    edited     the preferred response as the rater improved it, empty where they did not
     seconds    from the pair being shown to the answer
     supersedes the earlier answer that this one corrects
     """
@@ -36,7 +40,12 @@ class Judgment(models.Model):
     preferred = models.ForeignKey("annotator.Response", models.PROTECT, null=True, related_name="+")
     preset = models.CharField(max_length=40)
     answer = models.CharField(max_length=40)
+    protocol = models.ForeignKey("annotator.Protocol", models.PROTECT, null=True, related_name="+")
+    criteria = models.JSONField(default=dict)
+    ratings = models.JSONField(default=dict)
+    reasons = models.JSONField(default=list)
     rationale = models.TextField(blank=True)
+    edited = models.TextField(blank=True)
     seconds = models.FloatField(default=0.0)
     guideline = models.ForeignKey("annotator.Guideline", models.PROTECT, null=True, related_name="+")
     supersedes = models.OneToOneField("self", models.PROTECT, null=True, related_name="superseded_by")

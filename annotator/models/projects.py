@@ -8,11 +8,14 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from annotator.domain.verdicts import FIVE_POINT, PRESETS
-
 
 class User(AbstractUser):
-    """A person. What they may do is said by their Members; `is_staff` may create projects."""
+    """A person. What they may do is said by their Members; `is_staff` may create projects.
+
+    keys  their own keys on the judgment page, action → place on the keyboard, where they differ from the usual ones
+    """
+
+    keys = models.JSONField(default=dict, blank=True)
 
 
 class Role(models.TextChoices):
@@ -31,9 +34,6 @@ class Project(models.Model):
         max_length=300,
         default="starter",
         help_text="“starter”, a local folder, or a hub name of a causal language model.",
-    )
-    preset = models.CharField(
-        max_length=40, default=FIVE_POINT.code, choices=[(p.code, p.name) for p in PRESETS.values()]
     )
     overlap = models.PositiveSmallIntegerField(
         default=2,

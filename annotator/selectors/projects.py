@@ -18,6 +18,7 @@ from annotator.models import (
     Judgment,
     Member,
     Project,
+    Protocol,
     Round,
     User,
 )
@@ -109,6 +110,17 @@ def members_of(project: Project) -> QuerySet[Member]:
 
 def invitations_open(project: Project) -> QuerySet[Invitation]:
     return project.invitations.filter(accepted_at=None, expires_at__gt=timezone.now()).select_related("created_by")
+
+
+def protocol_newest(project: Project) -> Protocol:
+    """What raters are asked now; every project has had one since it was made."""
+    return project.protocols.order_by("-version")[:1].get()
+
+
+def protocol_seen(project: Project, protocol_id: str) -> Protocol:
+    """The version that a page was drawn from, the newest where it does not say."""
+    found = project.protocols.filter(pk=int(protocol_id)).first() if protocol_id.isdecimal() else None
+    return found or protocol_newest(project)
 
 
 def guideline_newest(project: Project) -> Guideline | None:

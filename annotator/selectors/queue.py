@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Literal
 
 from django.db.models import Count, Exists, F, OuterRef, Q, Sum
 
 from annotator.domain.lifecycles import AssignmentState, RoundState
-from annotator.models import Assignment, Comparison, Project, Round, User
+from annotator.models import Assignment, Comparison, Judgment, Project, Round, User
+
+PAGE = 20  # judged comparisons on a page
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,56 @@ def last_answered(rater: User, project: Project) -> Assignment | None:
         .order_by("-ended_at", "-id")
         .first()
     )
+
+
+@dataclass(frozen=True)
+class Said:
+    """One comparison that a rater judged: what counts now, and what they had said before it.
+
+    can_change  while its round collects; once a snapshot froze it, it stays
+    """
+
+    assignment: Assignment
+    current: Judgment
+    earlier: list[Judgment]
+    can_change: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """older: where the next page begins, None on the last one."""
+
+    judged: list[Said]
+    older: int | None
+
+
+def judgments_of(rater: User, project: Project, *, before: int | None = None) -> Page:
+    """A rater's judged comparisons by their newest judgment, a page at a time, each with its whole history."""
+    newest = (
+        Judgment.objects.current()
+        .filter(assignment__rater=rater, assignment__comparison__round__project=project)
+        .exclude(assignment__comparison__round__state=RoundState.ABANDONED)
+        .order_by("-id")
+        .select_related("assignment__comparison__prompt", "assignment__comparison__round")
+    )
+    if before is not None:
+        newest = newest.filter(pk__lt=before)
+    found = list(newest[: PAGE + 1])
+    shown = found[:PAGE]
+    history: dict[int, list[Judgment]] = defaultdict(list)
+    replaced = Judgment.objects.filter(assignment__in=[one.assignment_id for one in shown], superseded_by__isnull=False)
+    for judgment in replaced.order_by("-id"):
+        history[judgment.assignment_id].append(judgment)
+    judged = [
+        Said(
+            one.assignment,
+            one,
+            history[one.assignment_id],
+            one.assignment.comparison.round.state == RoundState.COLLECTING,
+        )
+        for one in shown
+    ]
+    return Page(judged, shown[-1].pk if len(found) > PAGE else None)
 
 
 def _has_free(rater: User, newest: Round | None) -> bool:

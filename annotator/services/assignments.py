@@ -13,28 +13,44 @@ from annotator.domain.lifecycles import AssignmentState, RoundState
 from annotator.domain.pairing import first_sits_left
 from annotator.exceptions import StateNotAllowed
 from annotator.models import Assignment, Comparison, Member, Project, User
+from annotator.services.renderings import renderings_ensure
 
+AHEAD = 2  # comparisons that a page holds beside the one it shows, so that the next is there before it is wanted
 RATER_BALANCE_WINDOW = 20  # assignments over which a rater's own left/right balance is kept
 
 
-@transaction.atomic
 def assignment_claim(*, rater: User, project: Project) -> Assignment | None:
-    """Lease the next comparison to this rater, or return the one they hold already.
+    """Lease the next comparison to this rater, or return the one they hold already; None when nothing is left."""
+    return next(iter(assignments_claim(rater=rater, project=project, wanted=1)), None)
 
-    None when nothing is left for them. At most `wanted` people hold or have
-    answered a comparison, whoever claims at the same time: the row is locked,
-    and `comparison_slots_within_wanted` would refuse the one too many.
+
+@transaction.atomic
+def assignments_claim(*, rater: User, project: Project, wanted: int = 1 + AHEAD) -> list[Assignment]:
+    """All that this rater holds, in the order of claiming, with further leases until `wanted` are held.
+
+    Every lease begins anew. At most Comparison.wanted people hold or have answered
+    a comparison, whoever claims at the same time: the row is locked, and
+    `comparison_slots_within_wanted` would refuse the one too many.
     """
-    # The same person in two tabs: the second claim waits and then finds the first one's lease.
+    # The same person in two tabs: the second claim waits and then finds the first one's leases.
     Member.objects.select_for_update().filter(project=project, user=rater).first()
     until = timezone.now() + timedelta(minutes=project.lease_minutes)
-    held = assignments_of(rater, project).filter(state=AssignmentState.HELD).order_by("id").first()
-    if held is not None:
-        Assignment.objects.filter(pk=held.pk).update(leased_until=until)
-        return held
-    comparison = _free_comparison(rater, project)
-    if comparison is None:
-        return None
+    mine = assignments_of(rater, project).filter(state=AssignmentState.HELD).order_by("claimed_at", "id")
+    held = list(mine)
+    Assignment.objects.filter(pk__in=[one.pk for one in held]).update(leased_until=until)
+    missing = wanted - len(held)
+    for _ in range(missing):
+        comparison = _free_comparison(rater, project)
+        if comparison is None:
+            break
+        _lease(comparison, rater, until)
+    return list(mine.all()) if missing > 0 else held
+
+
+def _lease(comparison: Comparison, rater: User, until: datetime) -> None:
+    renderings_ensure(
+        [comparison.first.text, comparison.second.text, *(turn["content"] for turn in comparison.prompt.messages)]
+    )
     assignment, is_new = Assignment.objects.get_or_create(
         comparison=comparison,
         rater=rater,
@@ -44,7 +60,12 @@ def assignment_claim(*, rater: User, project: Project) -> Assignment | None:
         Assignment.objects.filter(pk=assignment.pk).update(
             state=AssignmentState.HELD, leased_until=until, claimed_at=timezone.now(), ended_at=None
         )
-    return assignments_of(rater, project).get(pk=assignment.pk)
+
+
+def assignments_prolong(*, rater: User, project: Project) -> int:
+    """The rater is still at it: begin their leases anew, and return how many they hold."""
+    until = timezone.now() + timedelta(minutes=project.lease_minutes)
+    return assignments_of(rater, project).filter(state=AssignmentState.HELD).update(leased_until=until)
 
 
 def assignment_skip(*, assignment: Assignment) -> None:
@@ -83,7 +104,7 @@ def _free_comparison(rater: User, project: Project) -> Comparison | None:
             round__state=RoundState.COLLECTING,
             wanted__gt=F("held") + F("answered"),
         )
-        .select_related(None)
+        .select_related("first", "second", "prompt")
         .order_by("id")
     )
     # First what nobody else is looking at this instant; then wait for the rest,

@@ -7,8 +7,8 @@ import uuid
 from django.db import transaction
 from django.utils import timezone
 
+from annotator.domain.asking import Said, Understood
 from annotator.domain.lifecycles import AssignmentState, RoundState
-from annotator.domain.verdicts import PRESETS, Answer, verdict_of
 from annotator.exceptions import (
     AssignmentLapsed,
     InputInvalid,
@@ -17,14 +17,14 @@ from annotator.exceptions import (
     StateNotAllowed,
     violations_as_errors,
 )
-from annotator.models import Assignment, Judgment, Project
+from annotator.models import Assignment, Judgment, Protocol
 
 MAX_SECONDS = 24 * 3600.0
 
 
 @transaction.atomic
 def judgment_submit(
-    *, assignment: Assignment, answer: str, key: uuid.UUID, seconds: float = 0.0, rationale: str = ""
+    *, assignment: Assignment, said: Said, key: uuid.UUID, seconds: float = 0.0, protocol_id: int | None = None
 ) -> Judgment:
     """Turn a held assignment into a judgment, or correct the judgment of an answered one.
 
@@ -34,9 +34,11 @@ def judgment_submit(
     3. A lapsed lease is taken up again if its slot is still free.
     4. An answered one gets a judgment that supersedes, while the round collects.
 
+    protocol_id  the version that the rater saw; None means the newest
+
     Raises AssignmentLapsed when others took the slot, JudgmentClosed for a
     correction after the freeze, RoundNotCollecting when the round was
-    abandoned, InputInvalid for an answer that this protocol does not offer.
+    abandoned, InputInvalid for what this protocol does not ask.
     """
     comparison = assignment.comparison
     project = comparison.round.project
@@ -45,24 +47,30 @@ def judgment_submit(
         locked = Assignment.objects.select_for_update().get(pk=assignment.pk)
         if (known := Judgment.objects.filter(key=key).first()) is not None:
             return _the_same(known, assignment)
-        chosen = _answer(project, answer)
+        protocol = _protocol(assignment, protocol_id)
+        understood = _understood(protocol, said, assignment)
         round_state = type(comparison.round).objects.values_list("state", flat=True).get(pk=comparison.round_id)
         previous = _previous(locked, round_state)
         if previous is None:
             _take(locked, round_state)
-        verdict = verdict_of(chosen, first_on_left=locked.first_on_left)
+        value = understood.verdict.value
         preferred = None
-        if verdict.value:
-            preferred = comparison.first_id if verdict.value < 0 else comparison.second_id
+        if value:
+            preferred = comparison.first_id if value < 0 else comparison.second_id
         return Judgment.objects.create(
             assignment=locked,
             key=key,
-            outcome=verdict.outcome,
-            value=verdict.value,
+            outcome=understood.verdict.outcome,
+            value=value,
             preferred_id=preferred,
-            preset=project.preset,
-            answer=chosen.code,
-            rationale=rationale,
+            protocol=protocol,
+            preset=protocol.preset,
+            answer=understood.answer.code,
+            criteria=understood.criteria,
+            ratings=understood.ratings,
+            reasons=understood.reasons,
+            rationale=understood.rationale,
+            edited=understood.edited,
             seconds=min(max(seconds, 0.0), MAX_SECONDS),
             guideline=project.guidelines.first(),
             supersedes=previous,
@@ -95,8 +103,17 @@ def _the_same(known: Judgment, assignment: Assignment) -> Judgment:
     return known
 
 
-def _answer(project: Project, code: str) -> Answer:
+def _protocol(assignment: Assignment, protocol_id: int | None) -> Protocol:
+    protocols = assignment.comparison.round.project.protocols
+    found = protocols.first() if protocol_id is None else protocols.filter(pk=protocol_id).first()
+    if found is None:
+        raise InputInvalid("This page belongs to another project; reload it.")
+    return found
+
+
+def _understood(protocol: Protocol, said: Said, assignment: Assignment) -> Understood:
+    texts = (assignment.left.text, assignment.right.text)
     try:
-        return PRESETS[project.preset].answer(code)
-    except KeyError:
-        raise InputInvalid(f"“{code[:40]}” is not one of the answers; choose a button.") from None
+        return protocol.asking.understood(said, first_on_left=assignment.first_on_left, texts=texts)
+    except ValueError as error:
+        raise InputInvalid(str(error)) from error

@@ -32,9 +32,11 @@ from annotator.models import (
     Role,
     User,
 )
+from annotator.services.protocols import protocol_publish
 
+DEFAULT_PRESET = "five_point"
 SETTINGS = (
-    "name", "description", "preset", "overlap", "overlap_share", "lease_minutes", "prompts_per_round",
+    "name", "description", "overlap", "overlap_share", "lease_minutes", "prompts_per_round",
     "comparisons_per_prompt", "auto_promote", "launch_at_judgments", "launch_every_hours",
 )  # fmt: skip
 
@@ -42,9 +44,9 @@ SETTINGS = (
 @transaction.atomic
 def project_create(
     *, owner: User, name: str, slug: str, base_model: str = "starter", description: str = "", guideline: str = "",
-    **fields: Any,
+    preset: str = DEFAULT_PRESET, **fields: Any,
 ) -> Project:  # fmt: skip
-    """Create a project with its owner, its first guideline and its base model as the promoted policy.
+    """Create a project with its owner, its first protocol and guideline and its base model as the promoted policy.
 
     Raises SlugTaken, and InputInvalid for a field that does not fit.
     """
@@ -62,6 +64,7 @@ def project_create(
         base_model=base_model,
         promoted_at=timezone.now(),
     )
+    protocol_publish(project=project, preset=preset)
     if guideline:
         guideline_publish(project=project, text=guideline, by=owner)
     return project

@@ -18,6 +18,7 @@ from annotator.models import Comparison, Judgment, Response, Round, Snapshot
 from training.contract import (
     COMPARISONS,
     Completion,
+    CriterionVotes,
     Message,
     PreferenceRecord,
     SnapshotManifest,
@@ -50,8 +51,9 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
     shutil.rmtree(folder, ignore_errors=True)  # left by a freeze that was rolled back
     counts: Counter[str] = Counter()
     guidelines: set[int] = set()
+    asked: set[str] = set()
     with folder_whole_or_absent(folder) as partial:
-        rows_write(partial / COMPARISONS, _records(round, counts, guidelines))
+        rows_write(partial / COMPARISONS, _records(round, counts, guidelines, asked))
         written = rows_read(partial / COMPARISONS, PreferenceRecord)  # read back rather than held
         decided = (record for record in written if record.prefer_first != 0.5)
         rows_write(partial / TRL_PREFERENCES, map(_trl_preference, decided))
@@ -63,6 +65,7 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
                 created_at=timezone.now().isoformat(),
                 counts=dict(counts),
                 guideline_versions=sorted(guidelines),
+                criteria=sorted(asked),
                 filters={"rounds": f"1–{round.number}, abandoned ones left out"},
             ),
         )
@@ -71,18 +74,21 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
     )
 
 
-def _records(round: Round, counts: Counter[str], guidelines: set[int]) -> Iterator[PreferenceRecord]:
-    """One row per judged comparison, by prompt; fills `counts` and `guidelines` on the way."""
+def _records(round: Round, counts: Counter[str], guidelines: set[int], asked: set[str]) -> Iterator[PreferenceRecord]:
+    """One row per judged comparison, by prompt; fills `counts`, `guidelines` and the criteria `asked` on the way."""
     for comparisons in _pages(round):
         judgments = (
             Judgment.objects.current()
             .filter(assignment__comparison__in=comparisons)
             .order_by("id")
-            .values_list("assignment__comparison_id", "outcome", "value", "guideline__version")
+            .values_list("assignment__comparison_id", "outcome", "value", "guideline__version", "criteria")
         )
         verdicts: dict[int, list[Verdict]] = defaultdict(list)
-        for comparison_id, outcome, value, version in judgments:
+        by_criterion: dict[int, dict[str, list[Verdict]]] = defaultdict(lambda: defaultdict(list))
+        for comparison_id, outcome, value, version, criteria in judgments:
             verdicts[comparison_id].append(Verdict(Outcome(outcome), value))
+            for code, said in criteria.items():
+                by_criterion[comparison_id][code].append(Verdict(Outcome(said["outcome"]), said["value"]))
             if version is not None:
                 guidelines.add(version)
         for comparison in comparisons:
@@ -104,6 +110,7 @@ def _records(round: Round, counts: Counter[str], guidelines: set[int]) -> Iterat
                 weight=target.weight,
                 tie_share=target.tie_share,
                 strength=target.strength,
+                criteria=_criteria(by_criterion[comparison.pk], asked),
                 round=comparison.round.number,
                 split=comparison.prompt.split,
             )
@@ -125,6 +132,18 @@ def _pages(round: Round) -> Iterator[list[Comparison]]:
         yield page
         last = page[-1]
         behind = Q(prompt__gte=last.prompt_id) & (Q(prompt__gt=last.prompt_id) | Q(id__gt=last.pk))
+
+
+def _criteria(verdicts: dict[str, list[Verdict]], asked: set[str]) -> dict[str, CriterionVotes]:
+    """The target of each criterion that somebody could judge."""
+    targets = {code: target for code, said in verdicts.items() if (target := target_of(said))}
+    asked.update(targets)
+    return {
+        code: CriterionVotes(
+            prefer_first=target.prefer_first, weight=target.weight, tie_share=target.tie_share, strength=target.strength
+        )
+        for code, target in targets.items()
+    }
 
 
 def _completion(response: Response) -> Completion:

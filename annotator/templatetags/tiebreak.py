@@ -9,7 +9,11 @@ from django import template
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from annotator.domain.verdicts import Preset
+from annotator.domain.keys import ACTIONS
+from annotator.domain.keys import shown as shown_key
+from annotator.domain.protocols import PRESETS
+from annotator.domain.verdicts import OPTIONAL
+from annotator.models import Judgment
 from annotator.rendering import chat_html, document_html
 
 register = template.Library()
@@ -150,6 +154,28 @@ def side(value: float | None) -> str:
 
 
 @register.filter
-def label_in(code: str, preset: Preset) -> str:
-    """What the button said; answers given on another scale show their code."""
-    return next((answer.label for answer in preset.answers if answer.code == code), words(code))
+def key_shown(code: str) -> str:
+    """A key as printed on a QWERTY keyboard."""
+    return shown_key(code)
+
+
+@register.filter
+def key_table(keys: dict[str, str]) -> list[tuple[str, str, str]]:
+    """(action, what it does, key) of everything that a key does."""
+    return [(action, what, keys[action]) for action, (what, _) in ACTIONS.items()]
+
+
+@register.filter
+def sliders(chosen: str) -> list[tuple[str, str, str]]:
+    """Two sliders as (letter, field, place); they begin in the middle."""
+    left, _, right = chosen.partition("-")
+    return [("A", "slider_left", left if right else "50"), ("B", "slider_right", right or "50")]
+
+
+@register.filter
+def said(judgment: Judgment) -> str:
+    """What the pressed button said; answers that came with an import show their code."""
+    try:
+        return PRESETS[judgment.preset].allowing(OPTIONAL).answer(judgment.answer).label
+    except KeyError:
+        return words(judgment.answer)

@@ -7,21 +7,27 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from annotator import access
-from annotator.domain.verdicts import PRESETS
-from annotator.exceptions import Conflict
+from annotator.domain.keys import ACTIONS, keys_for
+from annotator.exceptions import Conflict, InputInvalid
 from annotator.forms import VerdictForm
 from annotator.http import SeeOther, SignedInRequest
-from annotator.models import Assignment, Judgment, Member
-from annotator.selectors.projects import guideline_newest, guideline_news
-from annotator.selectors.queue import last_answered, progress_for_rater
+from annotator.models import Assignment, Judgment, Member, Round
+from annotator.selectors.cards import given_in, points_of, points_offered, questions_of
+from annotator.selectors.projects import guideline_newest, guideline_news, protocol_newest, protocol_seen
+from annotator.selectors.queue import judgments_of, last_answered, progress_for_rater
+from annotator.selectors.renderings import renderings_of
 from annotator.selectors.rounds import judgment_current, round_newest
-from annotator.services.assignments import assignment_claim, assignment_skip
+from annotator.services.assignments import assignment_claim, assignment_skip, assignments_claim, assignments_prolong
 from annotator.services.judgments import judgment_submit
+from annotator.services.raters import keys_set
+
+HELD = "X-Tiebreak-Cards"  # a page that holds cards ahead says which: ids of assignments, comma between
 
 
 @never_cache
@@ -34,8 +40,10 @@ def judge(request: SignedInRequest, slug: str) -> HttpResponse:
 @never_cache
 @require_GET
 def following(request: SignedInRequest, slug: str) -> HttpResponse:
-    """The same as a fragment: what a waiting page asks for again and again."""
+    """The same as a fragment: what a waiting page asks for again and again, and what a page holds ahead."""
     member = access.member(request.user, slug)
+    if HELD in request.headers:
+        return _cards(request, member)
     return _next(request, member, "annotate/judge.html#card", seen=request.GET.get("seen", ""))
 
 
@@ -45,14 +53,16 @@ def assignment(request: SignedInRequest, slug: str, assignment_id: int) -> HttpR
     """GET shows one's own comparison again, to revise it; POST judges it."""
     member = access.member(request.user, slug)
     asked = access.assignment_of(member, assignment_id)
-    preset = PRESETS[member.project.preset]
     if request.method == "GET":
-        return render(request, _template(request), _card(member, asked, VerdictForm(preset=preset)))
-    form = VerdictForm(request.POST, preset=preset)
+        return render(request, _template(request), _card(member, asked))
+    form = VerdictForm(request.POST, asking=protocol_seen(member.project, request.POST.get("protocol", "")).asking)
     if not form.is_valid():
-        return render(request, _template(request), _card(member, asked, form), status=422)
+        return _again(request, member, asked, form)
     try:
         judgment = judgment_submit(assignment=asked, **form.judgment())
+    except InputInvalid as error:
+        form.add_error(None, error.message)
+        return _again(request, member, asked, form)
     except Conflict as error:
         return _moved_on(request, member, error)
     return _done(request, member, judgment=judgment)
@@ -68,8 +78,51 @@ def skip(request: SignedInRequest, slug: str, assignment_id: int) -> HttpRespons
     return _done(request, member)
 
 
+@require_POST
+def alive(request: SignedInRequest, slug: str) -> HttpResponse:
+    """The rater is still reading: what this page holds stays theirs."""
+    member = access.member(request.user, slug)
+    assignments_prolong(rater=request.user, project=member.project)
+    return HttpResponse(status=204)
+
+
+@require_POST
+def keys(request: SignedInRequest, slug: str) -> HttpResponse:
+    """Keys of one's own: the fields are actions, their values places on the keyboard."""
+    member = access.member(request.user, slug)
+    wanted = {action: request.POST[action] for action in ACTIONS if request.POST.get(action)}
+    try:
+        keys_set(user=request.user, wanted={} if "usual" in request.POST else wanted)
+    except InputInvalid as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "Your keys are set.")
+    return SeeOther(reverse("judge", args=[member.project.slug]))
+
+
+@never_cache
+@require_GET
+def mine(request: SignedInRequest, slug: str) -> HttpResponse:
+    """The rater's own judgments, newest first, with what came of them."""
+    member = access.member(request.user, slug)
+    before = request.GET.get("before", "")
+    page = judgments_of(request.user, member.project, before=int(before) if before.isdecimal() else None)
+    return render(request, "annotate/mine.html", {"member": member, "project": member.project, "page": page})
+
+
+def _again(request: SignedInRequest, member: Member, asked: Assignment, form: VerdictForm) -> HttpResponse:
+    """The same card with what was sent and what does not fit."""
+    card = _card(member, asked, form)
+    if HELD in request.headers:
+        again = render_to_string("annotate/judge.html#card", card, request)
+        return render(request, "annotate/judge.html#cards", {"again": again}, status=422)
+    return render(request, _template(request), card, status=422)
+
+
 def _done(request: SignedInRequest, member: Member, *, judgment: Judgment | None = None) -> HttpResponse:
-    """On to the next comparison: in the same answer for htmx, by a redirect without."""
+    """On to the next comparison: in the same answer for scripts, by a redirect without."""
+    if HELD in request.headers:
+        return _cards(request, member, judgment=judgment)
     if request.htmx:
         return _next(request, member, "annotate/judge.html#card", judgment=judgment)
     return SeeOther(reverse("judge", args=[member.project.slug]))
@@ -77,10 +130,29 @@ def _done(request: SignedInRequest, member: Member, *, judgment: Judgment | None
 
 def _moved_on(request: SignedInRequest, member: Member, error: Conflict) -> HttpResponse:
     """The world moved on under this card: say so, and show the next one."""
+    if HELD in request.headers:
+        return _cards(request, member, notice=error.message, status=error.status)
     if request.htmx:
         return _next(request, member, "annotate/judge.html#card", notice=error.message, status=error.status)
     messages.warning(request, error.message)
     return SeeOther(reverse("judge", args=[member.project.slug]))
+
+
+def _cards(request: SignedInRequest, member: Member, *, status: int = 200, **receipt: Any) -> HttpResponse:
+    """The cards that this page does not hold yet, or why there are none; a receipt or a notice with them."""
+    held = assignments_claim(rater=request.user, project=member.project)
+    known = set(request.headers[HELD].split(","))
+    around = _around(member)
+    cards = [_card(member, one, around=around) for one in held if str(one.pk) not in known]
+    if not held:
+        round = round_newest(member.project)
+        cards = [{**around, "round": round, "waiting": _waiting(around, round)}]
+    context = {
+        **around,
+        **receipt,
+        "cards": [render_to_string("annotate/judge.html#card", card, request) for card in cards],
+    }
+    return render(request, "annotate/judge.html#cards", context, status=status)
 
 
 def _next(
@@ -89,34 +161,63 @@ def _next(
     """The next card, or why there is none; no content when the page says that already (`seen`)."""
     claimed = assignment_claim(rater=request.user, project=member.project)
     if claimed is not None:
-        context = _card(member, claimed, VerdictForm(preset=PRESETS[member.project.preset]))
+        context = _card(member, claimed)
         return render(request, template, {**context, **receipt}, status=status)
     context = _around(member)
     round = round_newest(member.project)
-    waiting = f"{context['progress'].state}-{round.state if round else 'none'}"
+    waiting = _waiting(context, round)
     if seen == waiting:
         return HttpResponse(status=204)
     return render(request, template, {**context, **receipt, "round": round, "waiting": waiting}, status=status)
 
 
-def _card(member: Member, asked: Assignment, form: VerdictForm) -> dict[str, Any]:
-    """All that the card shows. Nothing here tells who wrote an answer."""
+def _waiting(around: dict[str, Any], round: Round | None) -> str:
+    """What a page without a pair says, as a word to compare."""
+    return f"{around['progress'].state}-{round.state if round else 'none'}"
+
+
+def _card(
+    member: Member, asked: Assignment, form: VerdictForm | None = None, *, around: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """All that the card shows. Nothing here tells who wrote an answer; `form` is what was sent and did not fit."""
+    earlier = judgment_current(asked)
+    around = around or _around(member)
+    given = given_in(earlier, first_on_left=asked.first_on_left)
+    key = VerdictForm.new_key()
+    if form is not None:
+        given = form.sent
+        key = key if form["key"].errors else form["key"].value()
+    asking = around["asking"] if form is None else form.asking
+    messages_before = asked.comparison.prompt.messages
+    html = renderings_of([asked.left.text, asked.right.text, *(turn["content"] for turn in messages_before)])
     return {
-        **_around(member),
+        **around,
+        "asking": asking,
+        "protocol_id": form["protocol"].value() if form else around["protocol"].pk,
+        "questions": questions_of(asking, around["keys"], given),
+        "points": points_of(asking, given),
+        "points_offered": points_offered(),
+        "given": given,
+        "ticked": form.ticked if form else earlier.reasons if earlier else [],
         "assignment": asked,
-        "messages_before": asked.comparison.prompt.messages,
+        "turns": [(turn["role"], html[turn["content"]]) for turn in messages_before],
+        "left": html[asked.left.text],
+        "right": html[asked.right.text],
         "form": form,
-        "key": form["key"].value() if form.is_bound and not form["key"].errors else VerdictForm.new_key(),
-        "earlier": judgment_current(asked),
+        "key": key,
+        "earlier": earlier,
     }
 
 
 def _around(member: Member) -> dict[str, Any]:
     guideline = guideline_newest(member.project)
+    protocol = protocol_newest(member.project)
     return {
         "member": member,
         "project": member.project,
-        "preset": PRESETS[member.project.preset],
+        "protocol": protocol,
+        "asking": protocol.asking,
+        "keys": keys_for(member.user.keys),
         "progress": progress_for_rater(member.user, member.project),
         "guideline": guideline,
         "guideline_news": guideline_news(member.user, guideline),

@@ -1,26 +1,33 @@
-// Judge from the keyboard: a digit or a home-row key presses the button in that place.
+// Judge from the keyboard: the key that stands on a button presses it, and a digit presses the one in that place.
 //
 // HTML's accesskey needs a chord, which hurts after an hour. Keys are read by their
-// place (event.code), so the row stays a row on AZERTY or Dvorak. While a field has the
-// focus, keys are letters; Escape leaves the field.
+// place (event.code), so a row stays a row on AZERTY or Dvorak; which place does what
+// comes with the page, because every rater may move it. While a field has the focus,
+// keys are letters; Escape leaves the field.
 (() => {
-  const ROW = ["KeyA", "KeyS", "KeyD", "KeyF", "KeyG", "KeyH", "KeyJ", "KeyK", "KeyL"];
+  const TEXT = "textarea, select, input:not([type=radio]):not([type=checkbox]):not([type=range])";
 
-  const placeOf = (code) => {
-    const digit = /^(?:Digit|Numpad)([1-9])$/.exec(code);
-    return digit ? Number(digit[1]) : ROW.indexOf(code) + 1;
-  };
+  const question = () => document.querySelector("#verdict .question.current") || document.querySelector("#verdict .question");
+
+  // Points for two answers are two rows: the first one without points comes first.
+  const rowOf = (scope) =>
+    [...scope.querySelectorAll("[role=radiogroup]")].find((row) => !row.querySelector(":checked")) ||
+    scope.querySelector("[role=radiogroup]") ||
+    scope;
 
   const targetOf = (code) => {
-    const place = placeOf(code);
-    return place
-      ? document.querySelector(`#verdict button[data-place="${place}"]`)
-      : document.querySelector(`[data-key~="${code}"]`);
+    const scope = question();
+    const digit = /^(?:Digit|Numpad)([0-9])$/.exec(code);
+    return (
+      scope?.querySelector(`[data-key~="${code}"]`) ||
+      (digit && scope && rowOf(scope).querySelector(`[data-place="${digit[1]}"]`)) ||
+      [...document.querySelectorAll(`[data-key~="${code}"]`)].find((one) => !one.closest(".question"))
+    );
   };
 
   document.addEventListener("keydown", (event) => {
     if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-    const field = event.target.closest("textarea, input, select");
+    const field = event.target.closest(TEXT);
     if (field) {
       if (event.key === "Escape") field.blur();
       return;
@@ -33,4 +40,15 @@
     target.click();
     if (target.tagName === "SUMMARY") target.parentElement.querySelector("textarea")?.focus();
   });
+
+  // What is printed on this keyboard, where the browser knows.
+  const relabel = async () => {
+    const layout = await navigator.keyboard?.getLayoutMap?.().catch(() => null);
+    if (!layout) return;
+    for (const mark of document.querySelectorAll("kbd[data-code]")) {
+      mark.textContent = (layout.get(mark.dataset.code) || mark.textContent).toUpperCase();
+    }
+  };
+  document.addEventListener("tiebreak:shown", relabel);
+  relabel();
 })();

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from annotator.domain.asking import Said
 from annotator.domain.lifecycles import RoundState, RunState
 from annotator.models import Project, Role, Round, Run, User
 from annotator.services.assignments import assignment_claim
@@ -38,7 +39,7 @@ def round(project: Project, olga: User) -> Round:
     for number in range(12):
         assignment = assignment_claim(rater=olga, project=project)
         assert assignment is not None
-        judgment_submit(assignment=assignment, answer="a", key=key(number))
+        judgment_submit(assignment=assignment, said=Said("a"), key=key(number))
     round.refresh_from_db()
     return round
 

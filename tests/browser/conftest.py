@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.signals import request_finished, request_started
 from django.test import Client
 
 from annotator.models import User
@@ -15,6 +17,30 @@ from tests.cast import cast, collecting, turned
 __all__ = ["cast", "collecting", "sign_in", "turned", "window"]
 
 SignIn = Callable[[Any, User], None]
+
+
+@pytest.fixture(autouse=True)
+def _answered(live_server: Any) -> Iterator[None]:
+    """After the windows are closed: wait for what they still asked for, or the tables are emptied under its feet."""
+    open_requests: set[int] = set()
+    none_open = threading.Condition()
+
+    def begun(**_: Any) -> None:
+        with none_open:
+            open_requests.add(threading.get_ident())
+
+    def ended(**_: Any) -> None:
+        with none_open:
+            open_requests.discard(threading.get_ident())
+            none_open.notify_all()
+
+    request_started.connect(begun)
+    request_finished.connect(ended)
+    yield
+    with none_open:
+        none_open.wait_for(lambda: not open_requests, timeout=10)
+    request_started.disconnect(begun)
+    request_finished.disconnect(ended)
 
 
 @pytest.fixture

@@ -95,7 +95,9 @@ PAGES = [
     ("olga", "CHECKPOINT"),
     ("olga", "/p/shop/snapshots/"),
     ("olga", "/p/shop/snapshots/1/"),
+    ("olga", "/p/shop/protocol/"),
     ("ann", "/p/shop/judge/"),
+    ("ann", "/p/shop/judge/mine/"),
     ("ann", "UNDO"),
     ("otto", "/p/garden/judge/"),
 ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import expect
 
-from annotator.models import Judgment, Round, User
+from annotator.models import Assignment, Judgment, Round, User
 from tests.cast import Cast
 from tests.factories import PASSWORD, round_collecting
 
@@ -34,6 +36,14 @@ def pressed(page: Any, *keys: str) -> None:
         page.keyboard.press(key)
     expect(page.locator("#verdict")).not_to_have_attribute("action", before or "")
     page.wait_for_timeout(READING)
+
+
+def two_are_held_ahead(page: Any) -> None:
+    expect(page.locator("body")).to_have_attribute("data-cards", re.compile(r"^\d+,\d+,\d+$"))
+
+
+def everything_is_sent(page: Any, timeout: float = 10_000) -> None:
+    expect(page.locator("body")).to_have_attribute("data-unsent", "", timeout=timeout)
 
 
 def answers() -> list[str]:
@@ -63,7 +73,7 @@ def test_a_double_press_judges_one_comparison(judging: Any) -> None:
 
 def test_the_second_half_of_a_double_press_does_not_judge_the_fresh_card(judging: Any) -> None:
     judging.evaluate(
-        """document.addEventListener("htmx:afterSettle", () => document.querySelector("#verdict button").click(),
+        """document.addEventListener("tiebreak:shown", () => document.querySelector("#verdict button").click(),
            { once: true })"""
     )
     pressed(judging, "2")
@@ -88,7 +98,7 @@ def test_undo_shows_the_answer_and_lets_it_be_kept_or_changed(judging: Any) -> N
 
     pressed(judging, "z")
     expect(judging.get_by_text("You are looking at a comparison that you judged")).to_be_visible()
-    expect(judging.locator("#verdict [aria-current]")).to_have_text("A is better 1")
+    expect(judging.locator("#verdict [aria-current]")).to_have_text("A is better A")
     pressed(judging, "Escape")
     assert judging.locator("#verdict").get_attribute("action") == second
     pressed(judging, "Backspace")
@@ -100,7 +110,7 @@ def test_undo_shows_the_answer_and_lets_it_be_kept_or_changed(judging: Any) -> N
 
 
 def test_letters_typed_into_the_reason_judge_nothing(judging: Any) -> None:
-    judging.keyboard.press("r")
+    judging.keyboard.press("v")
     judging.keyboard.type("a sad case 123")
     assert answers() == []
     judging.keyboard.press("Escape")
@@ -129,24 +139,65 @@ def test_skip_and_guidelines_have_keys_of_their_own(judging: Any) -> None:
     assert answers() == []
 
 
-def test_a_lost_network_keeps_the_card_and_sends_it_when_the_network_returns(
+def test_without_a_network_the_page_works_on_and_sends_in_order_when_it_returns(
+    window: Callable[..., Any], cast: Cast, collecting: Round, sign_in: Callable[[Any, User], None]
+) -> None:
+    page = window()
+    sign_in(page, cast.ann)
+    page.goto(JUDGE)
+    two_are_held_ahead(page)
+    page.wait_for_timeout(READING)
+
+    page.context.set_offline(True)
+    pressed(page, "4")
+    expect(page.get_by_text("Not saved yet: the server cannot be reached.")).to_be_visible()
+    pressed(page, "1")
+    expect(page.get_by_text("2 are waiting.")).to_be_visible()
+    assert answers() == []
+    page.context.set_offline(False)
+    everything_is_sent(page)
+
+    expect(page.locator("#unsent")).to_be_hidden()
+    assert answers() == ["slightly_b", "a"]
+
+
+def test_what_was_judged_without_a_network_survives_a_reload(
+    window: Callable[..., Any], cast: Cast, collecting: Round, sign_in: Callable[[Any, User], None]
+) -> None:
+    """The server still leases the card that was judged: it must not be shown again."""
+    page = window()
+    sign_in(page, cast.ann)
+    page.goto(JUDGE)
+    two_are_held_ahead(page)
+    page.wait_for_timeout(READING)
+    before = page.locator("#verdict").get_attribute("action")
+    page.context.set_offline(True)
+    pressed(page, "4")
+    page.context.set_offline(False)
+
+    page.reload()
+    expect(page.locator("#verdict")).not_to_have_attribute("action", before or "")
+    everything_is_sent(page)
+
+    assert answers() == ["slightly_b"]
+
+
+def test_who_signed_out_elsewhere_is_told_and_loses_nothing(
     window: Callable[..., Any], cast: Cast, collecting: Round, sign_in: Callable[[Any, User], None]
 ) -> None:
     page = window()
     sign_in(page, cast.ann)
     page.goto(JUDGE)
     page.wait_for_timeout(READING)
-    before = page.locator("#verdict").get_attribute("action")
+    page.context.clear_cookies()
 
-    page.context.set_offline(True)
-    page.keyboard.press("4")
-    expect(page.get_by_text("Not saved yet: the server cannot be reached.")).to_be_visible()
-    assert page.locator("#verdict").get_attribute("action") == before
-    expect(page.locator("#verdict [value=slightly_b]")).to_be_enabled()
-    page.context.set_offline(False)
+    page.keyboard.press("2")
+    expect(page.get_by_text("Not saved yet: you signed in or out in another tab.")).to_be_visible()
+    sign_in(page, cast.ann)
+    page.reload()
+    everything_is_sent(page)
 
-    expect(page.locator("#verdict")).not_to_have_attribute("action", before)
-    assert answers() == ["slightly_b"]
+    assert answers() == ["slightly_a"]
 
 
 def test_an_answer_that_was_lost_on_its_way_back_is_stored_once(
@@ -157,7 +208,7 @@ def test_an_answer_that_was_lost_on_its_way_back_is_stored_once(
     sign_in(page, cast.ann)
     page.goto(JUDGE)
     page.wait_for_timeout(READING)
-    before = page.locator("#verdict").get_attribute("action")
+    two_are_held_ahead(page)
     lost: list[str] = []
 
     def lose_the_first_answer(route: Any) -> None:
@@ -171,9 +222,49 @@ def test_an_answer_that_was_lost_on_its_way_back_is_stored_once(
     page.keyboard.press("4")
     expect(page.get_by_text("Not saved yet: the server had a problem.")).to_be_visible()
     page.get_by_role("button", name="Try again").click()
-    expect(page.locator("#verdict")).not_to_have_attribute("action", before)
+    expect(page.locator("#receipt")).to_have_text("Saved: B slightly")
 
     assert answers() == ["slightly_b"]
+
+
+def test_a_rater_chooses_another_key(judging: Any) -> None:
+    judging.get_by_role("button", name="Keys", exact=True).click()
+    judging.get_by_role("button", name="Answer, lower row, place 1").click()
+    judging.keyboard.press("j")
+    expect(judging.get_by_text("Save keys to keep it.")).to_be_visible()
+    judging.get_by_role("button", name="Save keys").click()
+    expect(judging.get_by_text("Your keys are set.")).to_be_visible()
+    judging.wait_for_timeout(READING)
+
+    pressed(judging, "j")
+
+    assert answers() == ["a"]
+
+
+def test_the_next_pair_is_there_without_a_request(judging: Any) -> None:
+    """Held ahead: with the network cut, a press still shows the next pair at once, twice."""
+    two_are_held_ahead(judging)
+    judging.route("**/judge/**", lambda route: route.abort())
+
+    pressed(judging, "1")
+    pressed(judging, "2")
+    judging.unroute("**/judge/**")
+    judging.get_by_role("button", name="Try again").click()
+    everything_is_sent(judging)
+
+    assert answers() == ["a", "slightly_a"]
+
+
+def test_a_card_that_lapsed_is_explained_and_the_next_one_stays(judging: Any, cast: Cast) -> None:
+    two_are_held_ahead(judging)
+    mine = Assignment.objects.filter(rater=cast.ann).order_by("claimed_at", "id").first()
+    assert mine is not None
+    Assignment.objects.filter(pk=mine.pk).update(state="skipped", ended_at=timezone.now())
+
+    pressed(judging, "1")
+
+    expect(judging.get_by_text("You skipped this comparison.")).to_be_visible()
+    assert answers() == []
 
 
 def test_a_waiting_page_becomes_the_card_by_itself(page: Any, cast: Cast, sign_in: Callable[[Any, User], None]) -> None:

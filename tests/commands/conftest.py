@@ -13,6 +13,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from annotator.domain.asking import Said
 from annotator.models import Project, Role, Round, User
 from annotator.services.assignments import assignment_claim
 from annotator.services.judgments import judgment_submit
@@ -56,7 +57,7 @@ def judged(collecting: Round) -> Round:
     for _ in range(10):
         assignment = assignment_claim(rater=ann, project=collecting.project)
         assert assignment is not None
-        judgment_submit(assignment=assignment, answer="a", key=uuid.uuid4())
+        judgment_submit(assignment=assignment, said=Said("a"), key=uuid.uuid4())
     return collecting
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from annotator.domain.asking import Said
 from annotator.domain.lifecycles import RoundState
 from annotator.engine import engine_start, starter_prompts
 from annotator.models import Checkpoint, Comparison, Project, Role, Round, User
@@ -49,7 +50,7 @@ def judge_all(project: Project, rater: User) -> int:
     count = 0
     while (assignment := assignment_claim(rater=rater, project=project)) is not None:
         answer = "a" if len(assignment.left.text) < len(assignment.right.text) else "b"
-        judgment_submit(assignment=assignment, answer=answer, key=key(count))
+        judgment_submit(assignment=assignment, said=Said(answer), key=key(count))
         count += 1
     return count
 

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from annotator.domain.asking import Said
 from annotator.domain.lifecycles import AssignmentState
 from annotator.exceptions import StateNotAllowed
 from annotator.models import Assignment, Comparison, Project, Round, User
@@ -63,7 +64,7 @@ def test_skipping_twice_is_harmless_and_skipping_an_answer_is_refused(
     assignment_skip(assignment=skipped)
     assignment_skip(assignment=skipped)
     answered = claimed(raters[0], project)
-    judgment_submit(assignment=answered, answer="a", key=key(1))
+    judgment_submit(assignment=answered, said=Said("a"), key=key(1))
 
     with pytest.raises(StateNotAllowed):
         assignment_skip(assignment=answered)

@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from annotator.domain.asking import Said
 from annotator.domain.lifecycles import AssignmentState, RoundState
 from annotator.domain.verdicts import Outcome
 from annotator.exceptions import (
@@ -31,7 +32,7 @@ def held(project: Project, round: Round, raters: list[User]) -> Assignment:
 
 
 def test_a_judgment_names_the_response_that_was_preferred_whatever_side_it_was_shown_on(held: Assignment) -> None:
-    judgment = judgment_submit(assignment=held, answer="a", key=key(1), seconds=3.5)
+    judgment = judgment_submit(assignment=held, said=Said("a"), key=key(1), seconds=3.5)
 
     assert judgment.preferred == held.left
     assert judgment.value == (-1.0 if held.first_on_left else 1.0)
@@ -40,15 +41,15 @@ def test_a_judgment_names_the_response_that_was_preferred_whatever_side_it_was_s
 
 @pytest.mark.parametrize(("answer", "outcome"), [("tie", Outcome.TIE), ("both_bad", Outcome.BOTH_BAD)])
 def test_tie_and_both_bad_stay_distinct_and_prefer_nobody(held: Assignment, answer: str, outcome: Outcome) -> None:
-    judgment = judgment_submit(assignment=held, answer=answer, key=key(1))
+    judgment = judgment_submit(assignment=held, said=Said(answer), key=key(1))
 
     assert (judgment.outcome, judgment.preferred) == (outcome, None)
 
 
 def test_the_same_key_again_returns_the_stored_judgment(held: Assignment) -> None:
-    first = judgment_submit(assignment=held, answer="a", key=key(1))
+    first = judgment_submit(assignment=held, said=Said("a"), key=key(1))
 
-    again = judgment_submit(assignment=held, answer="b", key=key(1))
+    again = judgment_submit(assignment=held, said=Said("b"), key=key(1))
 
     assert (again.pk, again.answer) == (first.pk, "a")
     assert Judgment.objects.count() == 1
@@ -58,7 +59,7 @@ def test_the_same_key_again_returns_the_stored_judgment(held: Assignment) -> Non
 def test_the_same_form_sent_many_times_at_once_is_stored_once(held: Assignment) -> None:
     def send(_: int) -> int:
         try:
-            return judgment_submit(assignment=held, answer="a", key=key(1)).pk
+            return judgment_submit(assignment=held, said=Said("a"), key=key(1)).pk
         finally:
             connection.close()
 
@@ -69,9 +70,9 @@ def test_the_same_form_sent_many_times_at_once_is_stored_once(held: Assignment) 
 
 
 def test_a_correction_supersedes_and_the_history_stays(held: Assignment) -> None:
-    first = judgment_submit(assignment=held, answer="a", key=key(1))
+    first = judgment_submit(assignment=held, said=Said("a"), key=key(1))
 
-    second = judgment_submit(assignment=held, answer="tie", key=key(2))
+    second = judgment_submit(assignment=held, said=Said("tie"), key=key(2))
 
     assert second.supersedes == first
     assert list(Judgment.objects.current()) == [second]
@@ -79,17 +80,17 @@ def test_a_correction_supersedes_and_the_history_stays(held: Assignment) -> None
 
 
 def test_a_correction_after_the_freeze_is_refused(held: Assignment) -> None:
-    judgment_submit(assignment=held, answer="a", key=key(1))
+    judgment_submit(assignment=held, said=Said("a"), key=key(1))
     Round.objects.update(state=RoundState.FROZEN)
 
     with pytest.raises(JudgmentClosed):
-        judgment_submit(assignment=held, answer="b", key=key(2))
+        judgment_submit(assignment=held, said=Said("b"), key=key(2))
 
 
 def test_an_answer_that_was_begun_before_the_freeze_is_kept(held: Assignment) -> None:
     Round.objects.update(state=RoundState.FROZEN)
 
-    judgment_submit(assignment=held, answer="a", key=key(1))
+    judgment_submit(assignment=held, said=Said("a"), key=key(1))
 
     assert Judgment.objects.count() == 1
 
@@ -98,13 +99,13 @@ def test_an_abandoned_round_takes_no_judgments(held: Assignment) -> None:
     Round.objects.update(state=RoundState.ABANDONED)
 
     with pytest.raises(RoundNotCollecting):
-        judgment_submit(assignment=held, answer="a", key=key(1))
+        judgment_submit(assignment=held, said=Said("a"), key=key(1))
 
 
 def test_a_lapsed_lease_is_taken_up_again_while_its_slot_is_free(held: Assignment) -> None:
     assignments_sweep(now=timezone.now() + timedelta(hours=1))
 
-    judgment_submit(assignment=held, answer="a", key=key(1))
+    judgment_submit(assignment=held, said=Said("a"), key=key(1))
 
     held.refresh_from_db()
     assert held.state == AssignmentState.ANSWERED
@@ -119,7 +120,7 @@ def test_a_lapsed_lease_whose_slot_is_taken_is_refused_and_nothing_is_stored(
         assert assignment_claim(rater=rater, project=project)
 
     with transaction.atomic(), pytest.raises(AssignmentLapsed):
-        judgment_submit(assignment=held, answer="a", key=key(1))
+        judgment_submit(assignment=held, said=Said("a"), key=key(1))
 
     assert Judgment.objects.count() == 0
 
@@ -128,21 +129,21 @@ def test_a_skipped_comparison_cannot_be_judged(held: Assignment) -> None:
     assignment_skip(assignment=held)
 
     with pytest.raises(StateNotAllowed):
-        judgment_submit(assignment=held, answer="a", key=key(1))
+        judgment_submit(assignment=held, said=Said("a"), key=key(1))
 
 
 def test_an_answer_that_the_protocol_does_not_offer_is_refused_with_its_name(held: Assignment) -> None:
     with pytest.raises(InputInvalid, match="banana"):
-        judgment_submit(assignment=held, answer="banana", key=key(1))
+        judgment_submit(assignment=held, said=Said("banana"), key=key(1))
 
 
 def test_a_key_of_another_comparison_is_refused(held: Assignment, project: Project, raters: list[User]) -> None:
-    judgment_submit(assignment=held, answer="a", key=key(1))
+    judgment_submit(assignment=held, said=Said("a"), key=key(1))
     other = assignment_claim(rater=raters[1], project=project)
     assert other is not None
 
     with pytest.raises(InputInvalid):
-        judgment_submit(assignment=other, answer="a", key=key(1))
+        judgment_submit(assignment=other, said=Said("a"), key=key(1))
 
 
 def violated(error: pytest.ExceptionInfo[IntegrityError]) -> str:
@@ -150,7 +151,7 @@ def violated(error: pytest.ExceptionInfo[IntegrityError]) -> str:
 
 
 def test_the_database_refuses_to_change_or_delete_a_judgment(held: Assignment) -> None:
-    judgment_submit(assignment=held, answer="a", key=key(1))
+    judgment_submit(assignment=held, said=Said("a"), key=key(1))
 
     for statement in ("UPDATE annotator_judgment SET answer = 'b'", "DELETE FROM annotator_judgment"):
         with pytest.raises(IntegrityError) as error, transaction.atomic(), connection.cursor() as cursor:

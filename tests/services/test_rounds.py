@@ -7,6 +7,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from annotator.domain.asking import Said
 from annotator.domain.lifecycles import CheckpointState, RoundState, RunKind, RunState
 from annotator.exceptions import ChildKilled, RoundNotReady, RoundOpenAlready, StateNotAllowed
 from annotator.models import Checkpoint, Comparison, Project, Prompt, Round, Run, Snapshot, Split, User
@@ -44,7 +45,7 @@ def judge(project: Project, rater: User, count: int, start: int = 0) -> None:
     for number in range(start, start + count):
         assignment = assignment_claim(rater=rater, project=project)
         assert assignment is not None
-        judgment_submit(assignment=assignment, answer="a", key=key(1000 + number))
+        judgment_submit(assignment=assignment, said=Said("a"), key=key(1000 + number))
 
 
 def launch(round: Round) -> Round:

@@ -113,17 +113,18 @@ def test_a_role_that_does_not_exist_is_refused(cast: Cast, olga: Client) -> None
 def test_staff_start_a_project_and_own_it(cast: Cast, client_of: Callable[[User | None], Client]) -> None:
     client = client_of(person("stella", is_staff=True))
     form = forms_of(client.get("/projects/new/"))[""]
-    fields = {**form.fields, "name": "Bakery", "slug": "bakery", "preset": "five_point", "guideline": "Warm."}
+    fields = {**form.fields, "name": "Bakery", "slug": "bakery", "preset": "hh", "guideline": "Warm."}
 
     assert client.post("/projects/new/", fields)["Location"] == "/p/bakery/"
     again = client.post("/projects/new/", fields)
     assert again.status_code == 422
     assert "Another project has this short name" in text_of(again)
-    assert Project.objects.get(slug="bakery").guidelines.get().text == "Warm."
+    bakery = Project.objects.get(slug="bakery")
+    assert (bakery.guidelines.get().text, bakery.protocols.get().preset) == ("Warm.", "hh")
 
 
 def test_settings_are_saved_and_nonsense_is_said_next_to_its_field(cast: Cast, olga: Client) -> None:
-    fields = {**forms_of(olga.get("/p/shop/settings/"))[""].fields, "preset": "forced_choice"}
+    fields = forms_of(olga.get("/p/shop/settings/"))[""].fields
 
     refused = olga.post("/p/shop/settings/", {**fields, "overlap_share": "7"})
     saved = olga.post("/p/shop/settings/", {**fields, "lease_minutes": "45"})
@@ -131,8 +132,7 @@ def test_settings_are_saved_and_nonsense_is_said_next_to_its_field(cast: Cast, o
     assert refused.status_code == 422
     assert re.search(r'id="id_overlap_share_error"[^>]*>\s*<p>Ensure this value is less than', refused.content.decode())
     assert saved.status_code == 303
-    project = Project.objects.get(slug="shop")
-    assert (project.lease_minutes, project.preset) == (45, "forced_choice")
+    assert Project.objects.get(slug="shop").lease_minutes == 45
 
 
 def test_publishing_the_same_guideline_twice_makes_one_version(cast: Cast, olga: Client) -> None:

@@ -53,6 +53,9 @@ DOORS: dict[str, Door] = {
     # judging
     "judge": Door(MEMBERS, NEVER),
     "judge-next": Door(MEMBERS, NEVER),
+    "judge-alive": Door(NEVER, (302, 404, 204, 204, 204, 404)),
+    "judge-keys": Door(NEVER, (302, 404, 303, 303, 303, 404), {"undo": "KeyU"}),
+    "judge-mine": Door(MEMBERS, NEVER),
     # The assignment is Ann's: not even the owner sees or answers it.
     "assignment": Door((302, 404, 200, 404, 404, 404), (302, 404, 422, 404, 404, 404)),
     "assignment-skip": Door(NEVER, (302, 404, 303, 404, 404, 404)),
@@ -64,6 +67,7 @@ DOORS: dict[str, Door] = {
     "member-remove": Door(NEVER, owner_post(303)),
     "invitation-create": Door(NEVER, owner_post(201), {"role": "rater", "days": 7}),
     "guidelines": Door(READERS, owner_post(303), {"text": "Be kind."}),
+    "protocol": Door(READERS, owner_post(303), {"preset": "hh", "reason": "optional", "reason_min": 0}),
     "prompts": Door(READERS, NEVER),
     "prompts-add": Door(OWNERS, owner_post(303), {"text": "One more question?"}),
     "prompt": Door(READERS, NEVER),

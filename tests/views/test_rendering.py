@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -199,3 +200,43 @@ def test_a_form_from_before_a_sign_in_says_what_happened(cast: Cast) -> None:
 
     assert response.status_code == 403
     assert "You signed in or out in another tab" in response.content.decode()
+
+
+# --- formulas, directions, and what is too long -----------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["$x^2$", r"\(x^2\)", "$$x^2$$", r"\[x^2\]", "$$\nx^2\n$$", r"a \[ x^2" + "\n" + r"\] b"]
+)
+def test_every_spelling_of_a_formula_becomes_mathml(text: str) -> None:
+    html = chat_html(text)
+
+    assert re.search(r"<math[^>]*>.*<msup>.*</math>", html, re.DOTALL)
+    assert "$" not in html
+
+
+@pytest.mark.parametrize("text", ["It costs $5, not $10.", "from 5$ to 10$", r"`\(x\)`", "A lone $ sign", "`$x$`"])
+def test_prices_and_code_are_no_formulas(text: str) -> None:
+    assert "<math" not in chat_html(text)
+
+
+def test_a_formula_that_cannot_be_read_is_shown_as_its_source() -> None:
+    assert r"<code>\frac{</code>" in chat_html(r"$\frac{$")
+
+
+def test_what_a_formula_smuggles_is_taken_out() -> None:
+    html = chat_html(r"$\text{<script>hit()</script>}\href{javascript:hit()}{x}$")
+
+    assert "script" not in html
+    assert "href" not in html
+
+
+def test_text_that_is_too_long_to_render_is_shown_as_it_is() -> None:
+    html = chat_html("**a** <b> " * 30_000)
+
+    assert html.startswith('<div class="verbatim">**a** &lt;b&gt; ')
+
+
+def test_an_override_of_direction_is_shown_instead_of_followed() -> None:
+    assert "\u202e" not in chat_html("abc \u202e evil")
+    assert "\ufffd" in chat_html("abc \u202e evil")

@@ -1,0 +1,38 @@
+// Choose another key: press the one that stands there, then the one that shall.
+//
+// HTML has no field that takes a place on the keyboard. The server checks what is sent.
+(() => {
+  let asking = null;
+
+  const say = (text) => {
+    document.querySelector("[data-bind-says]").textContent = text;
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-bind]");
+    if (!button) return;
+    asking?.removeAttribute("aria-pressed");
+    asking = button;
+    button.setAttribute("aria-pressed", "true");
+    say(`${button.closest("tr").querySelector("th").textContent}: press the new key, or Escape.`);
+  });
+
+  // Before keys.js, which would judge with it.
+  window.addEventListener(
+    "keydown",
+    (event) => {
+      if (!asking || ["Tab", "ShiftLeft", "ShiftRight"].includes(event.code)) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      const button = asking;
+      asking = null;
+      button.removeAttribute("aria-pressed");
+      if (event.code === "Escape") return say("Nothing was changed.");
+      const mark = button.querySelector("kbd");
+      button.previousElementSibling.value = mark.dataset.code = event.code;
+      mark.textContent = event.key.length === 1 ? event.key.toUpperCase() : event.code;
+      say("Save keys to keep it.");
+    },
+    true,
+  );
+})();
