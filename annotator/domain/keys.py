@@ -26,7 +26,7 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "spare-1": ("Answer, further", "KeyB"),
     "spare-2": ("Answer, furthest", "KeyN"),
     "undo": ("Undo: see the last judgment again", "KeyZ"),
-    "skip": ("Skip or report", "KeyX"),
+    "skip": ("Skip: give this comparison to others", "KeyX"),
     "guidelines": ("Guidelines", "KeyC"),
     "reason": ("Add a reason", "KeyV"),
     "difference": ("Show how the answers differ", "KeyM"),

@@ -77,7 +77,8 @@
   document.addEventListener("tiebreak:stored", (event) => {
     left.delete(pathOf(event.detail.entry.url));
     const page = take(event.detail.html);
-    document.getElementById("receipt").textContent = page.querySelector("[data-receipt]")?.textContent || "";
+    const receipt = page.querySelector("[data-receipt]");
+    if (receipt) document.getElementById("receipt").replaceChildren(document.importNode(receipt, true));
   });
 
   document.addEventListener("tiebreak:refused", (event) => {
