@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from annotator.domain.asking import POINTS, Asking
 from annotator.domain.keys import rows_of, shown, slots_of
 from annotator.domain.verdicts import Answer, Preset
 from annotator.models import Judgment
+
+Turn = tuple[str, str]  # role, HTML
+UNFOLDED = 2  # turns of a longer conversation that stand open
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,22 @@ def given_in(judgment: Judgment | None, *, first_on_left: bool) -> dict[str, str
             for side, response in sides.items()
         },
     }
+
+
+@dataclass(frozen=True)
+class Turns:
+    """A conversation as it is drawn: instructions, what may stay folded, and what the answers reply to."""
+
+    instructions: list[Turn]
+    earlier: list[Turn]
+    last: list[Turn]
+
+
+def turns_of(turns: Sequence[Turn]) -> Turns:
+    """Of more than three turns, all but the last two are folded."""
+    spoken = [turn for turn in turns if turn[0] != "system"]
+    folded = len(spoken) - UNFOLDED if len(spoken) > UNFOLDED + 1 else 0
+    return Turns([turn for turn in turns if turn[0] == "system"], spoken[:folded], spoken[folded:])
 
 
 def points_offered() -> list[str]:

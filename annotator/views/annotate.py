@@ -18,7 +18,7 @@ from annotator.exceptions import Conflict, InputInvalid
 from annotator.forms import VerdictForm
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Assignment, Judgment, Member, Round
-from annotator.selectors.cards import given_in, points_of, points_offered, questions_of
+from annotator.selectors.cards import given_in, points_of, points_offered, questions_of, turns_of
 from annotator.selectors.projects import guideline_newest, guideline_news, protocol_newest, protocol_seen
 from annotator.selectors.queue import judgments_of, last_answered, progress_for_rater
 from annotator.selectors.renderings import renderings_of
@@ -200,7 +200,7 @@ def _card(
         "given": given,
         "ticked": form.ticked if form else earlier.reasons if earlier else [],
         "assignment": asked,
-        "turns": [(turn["role"], html[turn["content"]]) for turn in messages_before],
+        "turns": turns_of([(turn["role"], html[turn["content"]]) for turn in messages_before]),
         "left": html[asked.left.text],
         "right": html[asked.right.text],
         "form": form,

@@ -267,6 +267,19 @@ def test_a_card_that_lapsed_is_explained_and_the_next_one_stays(judging: Any, ca
     assert answers() == []
 
 
+def test_an_answer_can_be_copied_and_the_words_that_differ_marked(judging: Any) -> None:
+    judging.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    judging.get_by_role("button", name="Copy answer A").click()
+    expect(judging.locator("#receipt")).to_have_text("Copied answer A")
+    assert judging.evaluate("navigator.clipboard.readText()") == judging.locator("[data-answer=left]").inner_text()
+
+    judging.keyboard.press("m")
+
+    assert judging.evaluate("CSS.highlights.get('differs').size") > 0
+    judging.keyboard.press("m")
+    assert not judging.evaluate("CSS.highlights.has('differs')")
+
+
 def test_a_waiting_page_becomes_the_card_by_itself(page: Any, cast: Cast, sign_in: Callable[[Any, User], None]) -> None:
     sign_in(page, cast.ann)
     page.clock.install()

@@ -235,12 +235,18 @@ def test_nothing_on_the_page_says_who_wrote_what(
         assert not checkpoint.sha256 or checkpoint.sha256 not in page
     # What is left after the assignment's own id, the key and the CSRF tokens holds no number but progress and keys.
     rest = page.replace(f"{JUDGE}{assignment.pk}/", "")
-    rest = re.sub(r'name="(key|csrfmiddlewaretoken)" value="[^"]+"', "", rest)
+    rest = re.sub(r'name="(key|csrfmiddlewaretoken|protocol)" value="[^"]+"', "", rest)
     rest = re.sub(rf"{JUDGE}\d+/", "", rest)  # undo: the rater's own assignment
     for secret in (comparison.pk, comparison.first_id, comparison.second_id):
         assert not re.search(rf'(?:id|data-[a-z]+|href|name|value)="[^"]*\b{secret}\b', rest)
     left, right = re.findall(r'<article class="pane pane-[ab]".*?</article>', page, re.DOTALL)
-    for a, b in (("answer-a", "answer-b"), ("pane-a", "pane-b"), (">A<", ">B<"), ("Answer A", "Answer B")):
+    for a, b in (
+        ("answer-a", "answer-b"),
+        ("pane-a", "pane-b"),
+        (">A<", ">B<"),
+        ("answer A", "answer B"),
+        ("Answer A", "Answer B"),
+    ):
         left = left.replace(a, b)
     assert left.replace('"left"', '"right"') == right
 
@@ -389,6 +395,25 @@ def test_a_key_used_twice_is_refused_with_its_name(cast: Cast, ann: Client) -> N
     assert "X is used twice" in ann.get(JUDGE).content.decode()
     cast.ann.refresh_from_db()
     assert cast.ann.keys == {}
+
+
+def test_of_a_long_conversation_only_the_last_turns_stand_open(ann: Client) -> None:
+    ann.get(JUDGE)
+    prompt = Assignment.objects.get().comparison.prompt
+    said = [
+        ("system", "The rules"),
+        *[("user", f"Question {n}") if n % 2 else ("assistant", f"Reply {n}") for n in range(1, 6)],
+    ]
+    type(prompt).objects.filter(pk=prompt.pk).update(messages=[{"role": role, "content": text} for role, text in said])
+
+    page = ann.get(JUDGE).content.decode()
+
+    before, _, rest = page.partition('<details class="earlier">')
+    folded, _, last = rest.partition("</details>")
+    assert "The rules" in before
+    assert [text for _, text in said if text in folded] == ["Question 1", "Reply 2", "Question 3"]
+    assert "Reply 4" in last
+    assert "3 earlier turns" in folded
 
 
 # --- cost --------------------------------------------------------------------------
