@@ -11,7 +11,16 @@ def publish(apps, _editor):
         Protocol.objects.create(project=project, version=1, preset=project.preset, outcomes=ALLOWED[project.preset])
 
 
+def put_back(apps, _editor):
+    """The newest protocol's scale, where the earlier version knows it."""
+    for project in apps.get_model("annotator", "Project").objects.all():
+        newest = project.protocols.order_by("-version").first()
+        if newest is not None and newest.preset in ALLOWED:
+            project.preset = newest.preset
+            project.save(update_fields=["preset"])
+
+
 class Migration(migrations.Migration):
     dependencies = [("annotator", "0003_protocol")]
 
-    operations = [migrations.RunPython(publish, migrations.RunPython.noop)]
+    operations = [migrations.RunPython(publish, put_back)]
