@@ -57,7 +57,8 @@ class VerdictForm(forms.Form):
     @property
     def sent(self) -> dict[str, str]:
         """What came, by field, to be shown again beside what does not fit."""
-        return {name: str(self.data[name]) for name in self.data}
+        sent = {name: str(self.data[name]) for name in self.data}
+        return {**sent, "answer": sent.get("answer") or self._places(sent)}
 
     @property
     def ticked(self) -> list[str]:
@@ -75,9 +76,8 @@ class VerdictForm(forms.Form):
 
     def said(self) -> Said:
         cleaned = self.cleaned_data
-        places = "-".join(filter(None, (cleaned["slider_left"], cleaned["slider_right"])))
         return Said(
-            answer=cleaned["answer"] or places,
+            answer=cleaned["answer"] or self._places(cleaned),
             criteria={one.code: cleaned[f"criterion_{one.code}"] for one in self.asking.criteria},
             points={
                 one.code: (cleaned[f"points_left_{one.code}"], cleaned[f"points_right_{one.code}"])
@@ -87,6 +87,11 @@ class VerdictForm(forms.Form):
             rationale=cleaned["rationale"],
             edits=(cleaned["edit_left"], cleaned["edit_right"]),
         )
+
+    @staticmethod
+    def _places(fields: dict[str, Any]) -> str:
+        """Two sliders as one answer: 37-82."""
+        return "-".join(filter(None, (fields.get("slider_left"), fields.get("slider_right"))))
 
     @staticmethod
     def new_key() -> uuid.UUID:

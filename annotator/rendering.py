@@ -137,8 +137,8 @@ def _formula(latex: str, display: str) -> str:
     if len(latex) <= LONGEST_FORMULA:
         try:
             return str(latex2mathml.converter.convert(latex, display=display))
-        except Exception:
-            pass
+        except Exception:  # the converter raises whatever its parser trips over, from IndexError to RecursionError
+            return f"<code>{escapeHtml(latex)}</code>"
     return f"<code>{escapeHtml(latex)}</code>"
 
 

@@ -74,9 +74,14 @@ def given_in(judgment: Judgment | None, *, first_on_left: bool) -> dict[str, str
     if judgment is None:
         return {}
     sides = {"left": "first", "right": "second"} if first_on_left else {"left": "second", "right": "first"}
+    improved = {}
+    if judgment.edited:
+        side = "left" if ((judgment.value or 0) < 0) == first_on_left else "right"
+        improved = {f"edit_{side}": judgment.edited}
     return {
         "answer": judgment.answer,
         "rationale": judgment.rationale,
+        **improved,
         **{f"criterion_{code}": said["answer"] for code, said in judgment.criteria.items()},
         **{
             f"points_{side}_{code}": str(points[response])

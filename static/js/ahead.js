@@ -6,6 +6,9 @@
 (() => {
   let cards = [];
   const left = new Map(); // address of a card → the card, until its judgment is stored
+  // Addresses judged or skipped here: what was under way, be it a reload, may still bring their cards.
+  const DONE = "tiebreak-done";
+  const done = new Set(JSON.parse(sessionStorage.getItem(DONE) || "[]"));
 
   const shown = () => document.getElementById("card");
   const addressOf = (card) => card.querySelector("#verdict[data-ahead]")?.getAttribute("action") || "";
@@ -33,7 +36,8 @@
       const card = document.importNode(sent.content, true).firstElementChild;
       const address = addressOf(card);
       const known = [shown(), ...cards].some((one) => addressOf(one) === address);
-      if (address ? !known && !isUnsent(address) : shown().matches(".loading") && !cards.length) cards.push(card);
+      const isNews = !known && !isUnsent(address) && !(address && done.has(pathOf(address)));
+      if (address ? isNews : shown().matches(".loading") && !cards.length) cards.push(card);
     }
     const progress = page.querySelector("[data-progress]");
     if (progress) shown().querySelector(".progress-line")?.replaceChildren(...progress.cloneNode(true).childNodes);
@@ -55,6 +59,7 @@
   };
 
   document.addEventListener("submit", (event) => {
+    if (event.target.id === "skip") done.add(pathOf(addressOf(shown())));
     const form = event.target.closest("#verdict[data-ahead]");
     if (!form || event.defaultPrevented) return;
     event.preventDefault();
@@ -63,6 +68,7 @@
     const card = shown();
     const address = form.action;
     left.set(pathOf(address), card);
+    done.add(pathOf(address));
     show(cards.shift() || waiting());
     const undo = shown().querySelector("[data-undo]");
     if (undo) {
@@ -76,6 +82,7 @@
 
   document.addEventListener("tiebreak:stored", (event) => {
     left.delete(pathOf(event.detail.entry.url));
+    sessionStorage.setItem(DONE, JSON.stringify([...done].slice(-50)));
     const page = take(event.detail.html);
     const receipt = page.querySelector("[data-receipt]");
     if (receipt) document.getElementById("receipt").replaceChildren(document.importNode(receipt, true));
@@ -84,6 +91,7 @@
   document.addEventListener("tiebreak:refused", (event) => {
     const back = left.get(pathOf(event.detail.entry.url));
     left.delete(pathOf(event.detail.entry.url));
+    done.delete(pathOf(event.detail.entry.url)); // what lapsed may come back
     const page = take(event.detail.html);
     const notice = page.querySelector("[data-notice]");
     if (event.detail.status === 422 && back) {
@@ -104,6 +112,7 @@
   });
 
   note();
-  if (isUnsent(addressOf(shown()))) show(waiting());
-  if (shown().matches(".has-pair")) requestIdleCallback(ask);
+  const first = addressOf(shown());
+  if (isUnsent(first) || (first && done.has(pathOf(first)))) show(waiting());
+  if (shown().matches(".has-pair, .loading")) requestIdleCallback(ask);
 })();

@@ -5,29 +5,42 @@
 // carries the key of its card, so sending it again stores it once. A lost network, a
 // reload and a second tab change nothing about that.
 (() => {
-  const PLACE = `tiebreak-unsent ${document.body.dataset.rater} ${document.body.dataset.project}`;
+  const PLACE = `tiebreak-unsent ${document.body.dataset.rater} ${document.body.dataset.project} `;
   const WAIT = [1, 2, 4, 8, 15, 30];
-  let memory = []; // where the browser refuses to keep anything
+  let memory = []; // where the browser refuses to keep anything: still sent, as long as the page is open
   let tries = 0;
   let timer = 0;
 
-  const unsent = () => {
+  // An item each, so that two tabs never write over each other's; the name begins with the time, which is the order.
+  const stored = () => {
     try {
-      return JSON.parse(localStorage.getItem(PLACE)) || memory;
+      const names = Object.keys(localStorage).filter((name) => name.startsWith(PLACE)).sort();
+      return names.map((name) => ({ name, ...JSON.parse(localStorage.getItem(name)) }));
     } catch {
-      return memory;
+      return [];
     }
   };
+  const unsent = () => [...stored(), ...memory];
+
   // ahead.js reads there which cards are judged already.
   const note = () => {
     document.body.dataset.unsent = unsent().map((entry) => new URL(entry.url).pathname).join(" ");
   };
-  const keep = (entries) => {
-    memory = entries;
+  const keep = (entry) => {
+    const name = `${PLACE}${String(Date.now()).padStart(15, "0")} ${new URLSearchParams(entry.body).get("key")}`;
     try {
-      localStorage.setItem(PLACE, JSON.stringify(entries));
+      localStorage.setItem(name, JSON.stringify(entry));
     } catch {
-      /* full or forbidden: what is in memory is still sent */
+      memory.push({ name, ...entry });
+    }
+    note();
+  };
+  const letGo = (entry) => {
+    memory = memory.filter((one) => one.name !== entry.name);
+    try {
+      localStorage.removeItem(entry.name);
+    } catch {
+      /* it was in memory only */
     }
     note();
   };
@@ -72,8 +85,10 @@
       say(words("broken"));
       return false;
     }
-    keep(unsent().filter((one) => one.body !== entry.body));
-    if (!unsent().length) say("");
+    letGo(entry);
+    const isSaid = response.ok || response.status === 409 || response.status === 422; // the page says what became of it
+    if (!isSaid) say(words("refused"));
+    else if (!unsent().length) say("");
     tell(response.ok ? "tiebreak:stored" : "tiebreak:refused", { entry, html, status: response.status });
     return true;
   };
@@ -96,7 +111,7 @@
   };
 
   document.addEventListener("tiebreak:judged", (event) => {
-    keep([...unsent(), event.detail]);
+    keep(event.detail);
     send();
   });
   document.addEventListener("click", (event) => event.target.closest("[data-retry]") && send());
