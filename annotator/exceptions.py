@@ -18,7 +18,7 @@ TiebreakError                 400
 └── EngineFailed              500   a run could not do its work
     └── ChildKilled
 
-A class's docstring is its default message: what happened and what to do.
+A class's sentence is its default message: what happened and what to do.
 """
 
 from __future__ import annotations
@@ -27,118 +27,113 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import IntegrityError
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from psycopg import errors as postgres
+
+from annotator.domain.wording import Unfit
 
 
 class TiebreakError(Exception):
-    """Something about this request does not fit; nothing was changed."""
-
+    sentence: str | Promise = _("Something about this request does not fit; nothing was changed.")
     code = "invalid"
     status = 400
 
     def __init__(self, message: str | None = None) -> None:
-        self.message = message or (type(self).__doc__ or "").strip()
+        self.message = str(message or self.sentence)
         super().__init__(self.message)
 
 
 class NotFound(TiebreakError):
-    """There is no such page, or it is not yours to see."""
-
+    sentence = _("There is no such page, or it is not yours to see.")
     code = "not_found"
     status = 404
 
 
 class Forbidden(TiebreakError):
-    """Your role in this project does not allow this. Ask an owner of the project."""
-
+    sentence = _("Your role in this project does not allow this. Ask an owner of the project.")
     code = "forbidden"
     status = 403
 
 
 class InputInvalid(TiebreakError):
-    """The input does not have the expected form; correct it and send it again."""
-
+    sentence = _("The input does not have the expected form; correct it and send it again.")
     code = "input_invalid"
     status = 422
 
+    @classmethod
+    def of(cls, unfit: Unfit) -> InputInvalid:
+        """What thinking found not to fit, in the language of whoever reads it."""
+        return cls(gettext(unfit.sentence) % unfit.values)
+
 
 class Conflict(TiebreakError):
-    """Something changed in the meantime; reload the page and try again."""
-
+    sentence = _("Something changed in the meantime; reload the page and try again.")
     code = "conflict"
     status = 409
 
 
 class AssignmentLapsed(Conflict):
-    """This comparison was released because its time ran out, and others have judged it. Your next one is ready."""
-
+    sentence = _(
+        "This comparison was released because its time ran out, and others have judged it. Your next one is ready."
+    )
     code = "assignment_lapsed"
 
 
 class JudgmentClosed(Conflict):
-    """This round is frozen, so its answers can no longer be changed."""
-
+    sentence = _("This round is frozen, so its answers can no longer be changed.")
     code = "judgment_closed"
 
 
 class RoundNotCollecting(Conflict):
-    """This round is no longer collecting judgments. Your next comparison comes with the next round."""
-
+    sentence = _("This round is no longer collecting judgments. Your next comparison comes with the next round.")
     code = "round_not_collecting"
 
 
 class RoundNotReady(Conflict):
-    """This round cannot be launched yet."""
-
+    sentence = _("This round cannot be launched yet.")
     code = "round_not_ready"
 
 
 class StateNotAllowed(Conflict):
-    """This is not possible in the present state; reload the page to see it."""
-
+    sentence = _("This is not possible in the present state; reload the page to see it.")
     code = "state_not_allowed"
 
 
 class InvitationSpent(Conflict):
-    """This invitation was used or has expired. Ask for a new one."""
-
+    sentence = _("This invitation was used or has expired. Ask for a new one.")
     code = "invitation_spent"
 
 
 class RoundOpenAlready(Conflict):
-    """This project has an open round already; launch or give up that one first."""
-
+    sentence = _("This project has an open round already; launch or give up that one first.")
     code = "round_open_already"
 
 
 class SlugTaken(Conflict):
-    """Another project has this short name; choose a different one."""
-
+    sentence = _("Another project has this short name; choose a different one.")
     code = "slug_taken"
 
 
 class UsernameTaken(Conflict):
-    """Somebody has this user name already; choose a different one, or sign in if it is yours."""
-
+    sentence = _("Somebody has this user name already; choose a different one, or sign in if it is yours.")
     code = "username_taken"
 
 
 class LastOwner(Conflict):
-    """A project needs an owner. Make somebody else an owner first."""
-
+    sentence = _("A project needs an owner. Make somebody else an owner first.")
     code = "last_owner"
 
 
 class EngineFailed(TiebreakError):
-    """The engine could not finish this run; the run's page has its last words."""
-
+    sentence = _("The engine could not finish this run; the run's page has its last words.")
     code = "engine_failed"
     status = 500
 
 
 class ChildKilled(EngineFailed):
-    """The training process was killed from outside; the run resumes from its last saved step."""
-
+    sentence = _("The training process was killed from outside; the run resumes from its last saved step.")
     code = "child_killed"
 
 

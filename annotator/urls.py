@@ -69,6 +69,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", account.home, name="home"),
     path("login/", account.Login.as_view(), name="login"),
     path("logout/", account.Logout.as_view(), name="logout"),
+    path("language/", account.language, name="language"),
     path("password/", account.PasswordChange.as_view(), name="password"),
     path("invitations/<str:token>/", account.invitation, name="invitation"),
     path("projects/new/", projects.create, name="project-create"),

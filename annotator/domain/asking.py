@@ -14,6 +14,8 @@ from typing import TypedDict
 
 from annotator.domain.protocols import PRESETS
 from annotator.domain.verdicts import OPTIONAL, Answer, Preset, Verdict, verdict_of
+from annotator.domain.wording import Unfit
+from annotator.domain.wording import gettext_noop as _
 
 LOWEST_POINTS, HIGHEST_POINTS = 0, 4
 POINTS = range(LOWEST_POINTS, HIGHEST_POINTS + 1)
@@ -118,7 +120,7 @@ class Asking:
     def understood(self, said: Said, *, first_on_left: bool, texts: tuple[str, str]) -> Understood:
         """What was said about the responses; `texts` are those on the left and on the right.
 
-        Raises ValueError with a sentence for the rater.
+        Raises Unfit with a sentence for the rater.
         """
         answer = _chosen(self.preset, said.answer)
         criteria = {one.code: _criterion(one, said.criteria.get(one.code, ""), first_on_left) for one in self.criteria}
@@ -142,9 +144,13 @@ class Asking:
         if self.reason is not ReasonWish.REQUIRED:
             return
         if not rationale and not reasons:
-            raise ValueError("Say why before you go on." if not self.reasons else "Tick a reason or write one.")
+            raise Unfit(_("Tick a reason or write one.") if self.reasons else _("Say why before you go on."))
         if len(rationale) < self.reason_min and (rationale or not reasons):
-            raise ValueError(f"The reason has {len(rationale)} characters; at least {self.reason_min} are wanted.")
+            raise Unfit(
+                _("The reason has %(written)d characters; at least %(wanted)d are wanted."),
+                written=len(rationale),
+                wanted=self.reason_min,
+            )
 
     def _edited(self, answer: Answer, edits: tuple[str, str], texts: tuple[str, str]) -> str:
         if not self.edit or not answer.value:
@@ -161,16 +167,16 @@ def _own(code: str) -> Preset:
 
 def _chosen(preset: Preset, code: str) -> Answer:
     if not code:
-        raise ValueError("Choose one of the answers.")
+        raise Unfit(_("Choose one of the answers."))
     try:
         return preset.answer(code)
     except KeyError:
-        raise ValueError(f"“{code[:40]}” is not one of the answers; choose a button.") from None
+        raise Unfit(_("“%(answer)s” is not one of the answers; choose a button."), answer=code[:40]) from None
 
 
 def _criterion(criterion: Criterion, code: str, first_on_left: bool) -> CriterionSaid:
     if not code:
-        raise ValueError(f"“{criterion.name}” is still open.")
+        raise Unfit(_("“%(name)s” is still open."), name=criterion.name)
     answer = _chosen(criterion.preset, code)
     verdict = verdict_of(answer, first_on_left=first_on_left)
     return {"answer": answer.code, "outcome": verdict.outcome.value, "value": verdict.value}
@@ -179,8 +185,8 @@ def _criterion(criterion: Criterion, code: str, first_on_left: bool) -> Criterio
 def _rating(rating: Rating, points: tuple[int | None, int | None], first_on_left: bool) -> dict[str, int]:
     left, right = points
     if left is None or right is None:
-        raise ValueError(f"“{rating.name}” needs points for both answers.")
+        raise Unfit(_("“%(name)s” needs points for both answers."), name=rating.name)
     if left not in POINTS or right not in POINTS:
-        raise ValueError(f"“{rating.name}” takes {LOWEST_POINTS} to {HIGHEST_POINTS} points.")
+        raise Unfit(_("“%(name)s” takes 0 to 4 points."), name=rating.name)
     first, second = (left, right) if first_on_left else (right, left)
     return {"first": first, "second": second}

@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from annotator.domain.verdicts import Answer, Preset
+from annotator.domain.wording import Unfit
+from annotator.domain.wording import gettext_noop as _
 
 LOWER = tuple(f"lower-{place}" for place in range(1, 6))
 UPPER = tuple(f"upper-{place}" for place in range(1, 6))
@@ -19,19 +21,25 @@ SPARE = ("spare-1", "spare-2")
 
 # action → (what it does, its key)
 ACTIONS: dict[str, tuple[str, str]] = {
-    **{slot: (f"Answer, lower row, place {slot[-1]}", code)
-       for slot, code in zip(LOWER, ("KeyA", "KeyS", "KeyD", "KeyF", "KeyG"), strict=True)},
-    **{slot: (f"Answer, upper row, place {slot[-1]}", code)
-       for slot, code in zip(UPPER, ("KeyQ", "KeyW", "KeyE", "KeyR", "KeyT"), strict=True)},
-    "spare-1": ("Answer, further", "KeyB"),
-    "spare-2": ("Answer, furthest", "KeyN"),
-    "undo": ("Undo: see the last judgment again", "KeyZ"),
-    "skip": ("Skip: give this comparison to others", "KeyX"),
-    "guidelines": ("Guidelines", "KeyC"),
-    "reason": ("Add a reason", "KeyV"),
-    "difference": ("Show how the answers differ", "KeyM"),
-    "fold": ("Fold or unfold long answers", "KeyL"),
-    "flip": ("On a narrow screen: go to the other answer", "KeyO"),
+    "lower-1": (_("Answer, lower row, first"), "KeyA"),
+    "lower-2": (_("Answer, lower row, second"), "KeyS"),
+    "lower-3": (_("Answer, lower row, third"), "KeyD"),
+    "lower-4": (_("Answer, lower row, fourth"), "KeyF"),
+    "lower-5": (_("Answer, lower row, fifth"), "KeyG"),
+    "upper-1": (_("Answer, upper row, first"), "KeyQ"),
+    "upper-2": (_("Answer, upper row, second"), "KeyW"),
+    "upper-3": (_("Answer, upper row, third"), "KeyE"),
+    "upper-4": (_("Answer, upper row, fourth"), "KeyR"),
+    "upper-5": (_("Answer, upper row, fifth"), "KeyT"),
+    "spare-1": (_("Answer, further"), "KeyB"),
+    "spare-2": (_("Answer, furthest"), "KeyN"),
+    "undo": (_("Undo: see the last judgment again"), "KeyZ"),
+    "skip": (_("Skip: give this comparison to others"), "KeyX"),
+    "guidelines": (_("Guidelines"), "KeyC"),
+    "reason": (_("Add a reason"), "KeyV"),
+    "difference": (_("Show how the answers differ"), "KeyM"),
+    "fold": (_("Fold or unfold long answers"), "KeyL"),
+    "flip": (_("On a narrow screen: go to the other answer"), "KeyO"),
 }  # fmt: skip
 BINDABLE = re.compile(r"Key[A-Z]|Digit[0-9]|Numpad[0-9]|Space|Comma|Period|Slash|Semicolon|Quote|Backquote|Minus|Equal|"
                       r"BracketLeft|BracketRight|Backslash|IntlBackslash|F[2-9]|ArrowLeft|ArrowRight")  # fmt: skip
@@ -43,17 +51,18 @@ def keys_for(own: Mapping[str, str]) -> dict[str, str]:
 
 
 def keys_checked(wanted: Mapping[str, str]) -> dict[str, str]:
-    """What differs from the defaults. Raises ValueError for an unknown action or key, and for a key used twice."""
+    """What differs from the defaults. Raises Unfit for an unknown action or key, and for a key used twice."""
     for action, code in wanted.items():
         if action not in ACTIONS:
-            raise ValueError(f"“{action}” is not an action.")
+            raise Unfit(_("“%(action)s” is not an action."), action=action)
         if not BINDABLE.fullmatch(code):
-            raise ValueError(f"The key “{code}” cannot be used; choose a letter, a digit or a punctuation mark.")
+            raise Unfit(
+                _("The key “%(key)s” cannot be used; choose a letter, a digit or a punctuation mark."), key=code
+            )
     keys = keys_for(wanted)
-    for action, code in keys.items():
-        others = [ACTIONS[other][0] for other, used in keys.items() if used == code and other != action]
-        if others:
-            raise ValueError(f"{shown(code)} is used twice: “{ACTIONS[action][0]}” and “{others[0]}”.")
+    twice = [code for code in keys.values() if list(keys.values()).count(code) > 1]
+    if twice:
+        raise Unfit(_("The key %(key)s is used twice."), key=shown(twice[0]))
     return {action: code for action, code in wanted.items() if code != ACTIONS[action][1]}
 
 

@@ -11,6 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from annotator.domain.wording import gettext_noop as _
+
 
 class Outcome(StrEnum):
     PREFER = "prefer"  # one side is better; `value` says which and by how much
@@ -41,10 +43,10 @@ class Answer:
 
 # What an owner may add to any preset; a preset may word its own tie.
 APART = {
-    Outcome.TIE: Answer("tie", "Tie", Outcome.TIE, 0.0),
-    Outcome.BOTH_GOOD: Answer("both_good", "Both good", Outcome.BOTH_GOOD, None),
-    Outcome.BOTH_BAD: Answer("both_bad", "Both bad", Outcome.BOTH_BAD, None),
-    Outcome.CANNOT_JUDGE: Answer("cannot_judge", "Can’t judge", Outcome.CANNOT_JUDGE, None),
+    Outcome.TIE: Answer("tie", _("Tie"), Outcome.TIE, 0.0),
+    Outcome.BOTH_GOOD: Answer("both_good", _("Both good"), Outcome.BOTH_GOOD, None),
+    Outcome.BOTH_BAD: Answer("both_bad", _("Both bad"), Outcome.BOTH_BAD, None),
+    Outcome.CANNOT_JUDGE: Answer("cannot_judge", _("Can’t judge"), Outcome.CANNOT_JUDGE, None),
 }
 
 
@@ -105,18 +107,13 @@ def verdict_of(answer: Answer, *, first_on_left: bool) -> Verdict:
     return Verdict(answer.outcome, value + 0.0)  # + 0.0 turns -0.0 into 0.0
 
 
-def graded(*labels_and_values: tuple[str, float], tie: str = "") -> tuple[Answer, ...]:
-    """A scale that mirrors itself: (words, strength) of each grade from the strongest on, for A and then for B.
+def graded(*grades: tuple[str, str, float], tie: str = "") -> tuple[Answer, ...]:
+    """A scale that mirrors itself: (words for A, words for B, strength) of each grade, from the strongest on.
 
     `tie` words the middle. Codes are a1, a2, … from the strongest on, and b1, b2, …
     """
-    left = [
-        Answer(f"a{place}", words.format("A"), Outcome.PREFER, -strength)
-        for place, (words, strength) in enumerate(labels_and_values, 1)
-    ]
-    right = [
-        Answer(f"b{place}", words.format("B"), Outcome.PREFER, strength)
-        for place, (words, strength) in enumerate(labels_and_values, 1)
-    ]
+    numbered = list(enumerate(grades, 1))
+    left = [Answer(f"a{place}", words, Outcome.PREFER, -strength) for place, (words, _b, strength) in numbered]
+    right = [Answer(f"b{place}", words, Outcome.PREFER, strength) for place, (_a, words, strength) in numbered]
     middle = [Answer("tie", tie, Outcome.TIE, 0.0)] if tie else []
     return (*left, *middle, *reversed(right))

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from annotator.domain.asking import Said, Understood
 from annotator.domain.lifecycles import AssignmentState, RoundState
+from annotator.domain.wording import Unfit
 from annotator.exceptions import (
     AssignmentLapsed,
     InputInvalid,
@@ -115,5 +116,5 @@ def _understood(protocol: Protocol, said: Said, assignment: Assignment) -> Under
     texts = (assignment.left.text, assignment.right.text)
     try:
         return protocol.asking.understood(said, first_on_left=assignment.first_on_left, texts=texts)
-    except ValueError as error:
-        raise InputInvalid(str(error)) from error
+    except Unfit as unfit:
+        raise InputInvalid.of(unfit) from unfit

@@ -7,7 +7,10 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from annotator.domain.keys import ACTIONS
 from annotator.domain.keys import shown as shown_key
@@ -19,6 +22,11 @@ from annotator.rendering import chat_html, document_html
 register = template.Library()
 
 DASH = "–"
+
+
+def _number(value: float, digits: int = 0) -> str:
+    """A number as it is written in the language of the page."""
+    return number_format(f"{value:.{digits}f}", decimal_pos=digits, use_l10n=True, force_grouping=True)
 
 
 @register.filter
@@ -39,12 +47,13 @@ def shown(value: float | None, kind: str = "number") -> str:
     if value is None:
         return DASH
     if kind == "share":
-        return f"{value * 100:.0f} %" if value in (0, 1) or 0.1 <= value <= 0.9 else f"{value * 100:.1f} %"
+        return f"{_number(value * 100, 0 if value in (0, 1) or 0.1 <= value <= 0.9 else 1)} %"
     if kind == "seconds":
         return duration(value)
     if kind == "count" or abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:#.3g}"
+        return _number(value)
+    written = f"{value:#.3g}"
+    return written if "e" in written else _number(value, len(written.partition(".")[2]))
 
 
 @register.filter
@@ -54,8 +63,9 @@ def interval(estimate: Any) -> str:
         return ""
     if estimate.kind == "share":
         digits = 0 if estimate.high - estimate.low >= 0.05 else 1
-        return f"{estimate.low * 100:.{digits}f}–{estimate.high * 100:.{digits}f} %"
-    return f"{shown(estimate.low, estimate.kind)} to {shown(estimate.high, estimate.kind)}"
+        return f"{_number(estimate.low * 100, digits)}–{_number(estimate.high * 100, digits)} %"
+    low, high = shown(estimate.low, estimate.kind), shown(estimate.high, estimate.kind)
+    return _("%(low)s to %(high)s") % {"low": low, "high": high}
 
 
 @register.filter
@@ -71,7 +81,7 @@ def width_between(low: float | None, high: float | None) -> str:
 
 @register.filter
 def thousands(number: int | None) -> str:
-    return f"{number:,}" if isinstance(number, int) else DASH  # a missing count arrives as an empty text
+    return _number(number) if isinstance(number, int) else DASH  # a missing count arrives as an empty text
 
 
 @register.filter
@@ -80,21 +90,21 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return DASH
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return _("%(seconds)s s") % {"seconds": _number(seconds, 1)}
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s"
+        return _("%(minutes)s min %(seconds)s s") % {"minutes": minutes, "seconds": rest}
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min"
+    return _("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": minutes}
 
 
 @register.filter
 def roughly(seconds: float) -> str:
     """A time that is only guessed: 40 s, 3 min, 2 h 10 min."""
     if seconds < 60:
-        return f"{max(round(seconds, -1), 10):.0f} s"
+        return _("%(seconds)s s") % {"seconds": _number(max(round(seconds, -1), 10))}
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else duration(minutes * 60)
+    return _("%(minutes)s min") % {"minutes": minutes} if minutes < 60 else duration(minutes * 60)
 
 
 @register.filter
@@ -104,12 +114,13 @@ def ago(moment: datetime | None) -> str:
         return DASH
     seconds = (timezone.now() - moment).total_seconds()
     if seconds < 45:
-        return "just now"
-    for size, name in ((86400, "day"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            count = int(seconds // size)
-            return f"{count} {name}{'s' if name == 'day' and count != 1 else ''} ago"
-    return "1 min ago"
+        return _("just now")
+    if seconds >= 86400:
+        days = int(seconds // 86400)
+        return ngettext("%(days)d day ago", "%(days)d days ago", days) % {"days": days}
+    if seconds >= 3600:
+        return _("%(hours)d h ago") % {"hours": seconds // 3600}
+    return _("%(minutes)d min ago") % {"minutes": max(seconds // 60, 1)}
 
 
 @register.filter
@@ -135,7 +146,7 @@ def words(code: str) -> str:
 def setting(value: Any) -> str:
     """A stored setting as people write it."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, dict):
         return ", ".join(f"{words(name)} {setting(inner)}" for name, inner in value.items())
     return DASH if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
@@ -162,7 +173,7 @@ def key_shown(code: str) -> str:
 @register.filter
 def key_table(keys: dict[str, str]) -> list[tuple[str, str, str]]:
     """(action, what it does, key) of everything that a key does."""
-    return [(action, what, keys[action]) for action, (what, _) in ACTIONS.items()]
+    return [(action, _(what), keys[action]) for action, (what, _usual) in ACTIONS.items()]
 
 
 @register.filter
@@ -176,6 +187,6 @@ def sliders(chosen: str) -> list[tuple[str, str, str]]:
 def said(judgment: Judgment) -> str:
     """What the pressed button said; answers that came with an import show their code."""
     try:
-        return PRESETS[judgment.preset].allowing(OPTIONAL).answer(judgment.answer).label
+        return _(PRESETS[judgment.preset].allowing(OPTIONAL).answer(judgment.answer).label)
     except KeyError:
         return words(judgment.answer)

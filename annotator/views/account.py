@@ -11,7 +11,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse, reverse_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.i18n import set_language
 
 from annotator import access
 from annotator.exceptions import Conflict, InputInvalid
@@ -38,6 +39,15 @@ class PasswordChange(PasswordChangeView):
     def form_valid(self, form: object) -> HttpResponse:
         messages.success(self.request, "Your password is changed.")
         return super().form_valid(form)  # type: ignore[arg-type]
+
+
+@login_not_required
+@require_POST
+def language(request: Request) -> HttpResponse:
+    """The language of the pages in this browser; a word that is none of ours changes nothing."""
+    response = set_language(request)
+    response.status_code = SeeOther.status_code
+    return response
 
 
 @require_GET

@@ -47,6 +47,7 @@ DOORS: dict[str, Door] = {
     "home": Door((302, 200, 303, 200, 200, 200), NEVER),
     "login": Door((200, 302, 302, 302, 302, 302), (200, 302, 302, 302, 302, 302)),
     "logout": Door(NEVER, (302, 302, 302, 302, 302, 302)),
+    "language": Door((405, 405, 405, 405, 405, 405), (303, 303, 303, 303, 303, 303), {"language": "de"}),
     "password": Door(SIGNED_IN, SIGNED_IN),
     "invitation": Door(EVERYBODY, (422, 303, 303, 303, 303, 303)),
     "project-create": Door((302, 403, 403, 403, 403, 403), (302, 403, 403, 403, 403, 403)),
@@ -122,7 +123,7 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
         "checkpoint": [policy.pk],
         "snapshot": [turned.snapshot.version],
     }
-    places = {"home", "login", "logout", "password", "project-create"}
+    places = {"home", "login", "logout", "language", "password", "project-create"}
     found = {}
     for name in DOORS:
         noun = name.split("-")[0]

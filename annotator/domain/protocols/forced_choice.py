@@ -1,13 +1,14 @@
 """Forced choice: one of the two, however close."""
 
 from annotator.domain.verdicts import Answer, Outcome, Preset
+from annotator.domain.wording import gettext_noop as _
 
 PRESET = Preset(
     code="forced_choice",
-    name="Forced choice",
-    question="Which answer is better?",
+    name=_("Forced choice"),
+    question=_("Which answer is better?"),
     scale=(
-        Answer("a", "A is better", Outcome.PREFER, -1.0),
-        Answer("b", "B is better", Outcome.PREFER, 1.0),
+        Answer("a", _("A is better"), Outcome.PREFER, -1.0),
+        Answer("b", _("B is better"), Outcome.PREFER, 1.0),
     ),
 )

@@ -1,13 +1,17 @@
 """HH: eight points and no middle."""
 
 from annotator.domain.verdicts import Preset, graded
+from annotator.domain.wording import gettext_noop as _
 
 PRESET = Preset(
     code="hh",
-    name="HH, eight points",
-    question="Which answer is more helpful and honest?",
+    name=_("HH, eight points"),
+    question=_("Which answer is more helpful and honest?"),
     scale=graded(
-        ("{} much better", 1.0), ("{} better", 5 / 7), ("{} slightly better", 3 / 7), ("{} barely better", 1 / 7)
+        (_("A much better"), _("B much better"), 1.0),
+        (_("A better"), _("B better"), 5 / 7),
+        (_("A slightly better"), _("B slightly better"), 3 / 7),
+        (_("A barely better"), _("B barely better"), 1 / 7),
     ),
     source="Bai et al. (2022), arXiv 2204.05862, §2",
 )

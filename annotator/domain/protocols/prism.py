@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from annotator.domain.verdicts import Answer, Outcome, Preset
+from annotator.domain.wording import gettext_noop as _
 
 LOWEST, HIGHEST = 1, 100
 
@@ -37,8 +38,8 @@ class Sliders(Preset):
 
 PRESET = Sliders(
     code="prism",
-    name="PRISM, a slider each",
-    question="How good is each answer?",
+    name=_("PRISM, a slider each"),
+    question=_("How good is each answer?"),
     scale=(),
     outcomes=frozenset([Outcome.TIE]),
     source="Kirk et al. (2024), arXiv 2404.16019",
