@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from annotator.domain.wording import gettext_noop as _
+
 
 class RoundState(StrEnum):
-    DRAFT = "draft"  # its answers are still being written
-    COLLECTING = "collecting"  # raters are judging
-    FROZEN = "frozen"  # no more judgments; the snapshot is being taken
-    TRAINING = "training"  # reward, dpo and evaluate runs
-    EVALUATED = "evaluated"  # the new checkpoint is judged; the next round is being prepared
-    CLOSED = "closed"  # the next round is open
-    ABANDONED = "abandoned"  # given up by the owner; its judgments stay
+    DRAFT = _("draft")  # its answers are still being written
+    COLLECTING = _("collecting")  # raters are judging
+    FROZEN = _("frozen")  # no more judgments; the snapshot is being taken
+    TRAINING = _("training")  # reward, dpo and evaluate runs
+    EVALUATED = _("evaluated")  # the new checkpoint is judged; the next round is being prepared
+    CLOSED = _("closed")  # the next round is open
+    ABANDONED = _("abandoned")  # given up by the owner; its judgments stay
 
 
 class AssignmentState(StrEnum):
@@ -26,11 +28,11 @@ class AssignmentState(StrEnum):
 
 
 class RunState(StrEnum):
-    QUEUED = "queued"  # waits for a worker
-    RUNNING = "running"  # a worker claimed it and sends heartbeats
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"  # by a person
+    QUEUED = _("queued")  # waits for a worker
+    RUNNING = _("running")  # a worker claimed it and sends heartbeats
+    SUCCEEDED = _("succeeded")
+    FAILED = _("failed")
+    CANCELLED = _("cancelled")  # by a person
 
 
 class RunKind(StrEnum):
@@ -42,9 +44,9 @@ class RunKind(StrEnum):
 
 
 class CheckpointState(StrEnum):
-    CANDIDATE = "candidate"  # trained, not yet trusted
-    PROMOTED = "promoted"  # the policy that the next round starts from
-    RETIRED = "retired"  # was promoted once, or was turned down
+    CANDIDATE = _("candidate")  # trained, not yet trusted
+    PROMOTED = _("promoted")  # the policy that the next round starts from
+    RETIRED = _("retired")  # was promoted once, or was turned down
 
 
 ALLOWED: dict[StrEnum, frozenset[StrEnum]] = {

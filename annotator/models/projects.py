@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class User(AbstractUser):
@@ -19,9 +20,9 @@ class User(AbstractUser):
 
 
 class Role(models.TextChoices):
-    OWNER = "owner", "Owner"  # sees and changes everything in the project
-    REVIEWER = "reviewer", "Reviewer"  # sees everything, judges, changes nothing else
-    RATER = "rater", "Rater"  # judges, and sees nothing of who wrote what
+    OWNER = "owner", _("Owner")  # sees and changes everything in the project
+    REVIEWER = "reviewer", _("Reviewer")  # sees everything, judges, changes nothing else
+    RATER = "rater", _("Rater")  # judges, and sees nothing of who wrote what
 
 
 class Project(models.Model):

@@ -6,11 +6,12 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class Split(models.TextChoices):
-    TRAIN = "train", "Train"
-    HOLDOUT = "holdout", "Holdout"  # never trained on; what every accuracy is measured on
+    TRAIN = "train", _("Train")
+    HOLDOUT = "holdout", _("Holdout")  # never trained on; what every accuracy is measured on
 
 
 class Prompt(models.Model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from annotator.domain.lifecycles import OPEN_ROUND, RoundState
 from annotator.models.choices import choices_of, one_of
@@ -41,7 +42,7 @@ class Round(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Round {self.number}"
+        return _("Round %(number)s") % {"number": self.number}
 
     @property
     def is_collecting(self) -> bool:

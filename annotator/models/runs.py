@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.lifecycles import LIVE_RUN, CheckpointState, RunKind, RunState
 from annotator.models.choices import choices_of, one_of
@@ -88,8 +89,8 @@ class RunEvent(models.Model):
 
 
 class CheckpointKind(models.TextChoices):
-    POLICY = "policy", "Policy"  # writes answers
-    REWARD = "reward", "Reward model"  # scores answers
+    POLICY = "policy", _("Policy")  # writes answers
+    REWARD = "reward", _("Reward model")  # scores answers
 
 
 class Checkpoint(models.Model):

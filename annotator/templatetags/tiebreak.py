@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django import template
+from django.forms import BoundField
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from annotator.domain.keys import ACTIONS
 from annotator.domain.keys import shown as shown_key
 from annotator.domain.protocols import PRESETS
 from annotator.domain.verdicts import OPTIONAL
-from annotator.models import Judgment
+from annotator.models import Checkpoint, Judgment, Project, Run
 from annotator.rendering import chat_html, document_html
 
 register = template.Library()
 
 DASH = "–"
+RUN_NAMES = {
+    "sft": gettext_noop("SFT run %(number)s"),
+    "reward": gettext_noop("Reward run %(number)s"),
+    "dpo": gettext_noop("DPO run %(number)s"),
+    "evaluate": gettext_noop("Evaluate run %(number)s"),
+    "generate": gettext_noop("Generate run %(number)s"),
+}
+# Codes that are not words yet; those of states are, and are marked where they are defined.
+WORDS = {
+    "tie": gettext_noop("tie"),
+    "both_good": gettext_noop("both good"),
+    "both_bad": gettext_noop("both bad"),
+    "cannot_judge": gettext_noop("cannot judge"),
+    # what a snapshot counts
+    "judgments": gettext_noop("judgments"),
+    "comparisons": gettext_noop("comparisons"),
+    "comparisons_nobody_could_judge": gettext_noop("comparisons nobody could judge"),
+    "train": gettext_noop("train"),
+    "holdout": gettext_noop("holdout"),
+    "ties": gettext_noop("ties"),
+}
 
 
 def _number(value: float, digits: int = 0) -> str:
@@ -130,16 +155,28 @@ def brief(digest: str) -> str:
 
 
 @register.filter
-def named(run: Any) -> str:
+def named(run: Run) -> str:
     """A run as a heading: DPO run 7, Reward run 6."""
-    name = str(run)
-    return name[:3].upper() + name[3:] if name[:4] in ("dpo ", "sft ") else name.capitalize()
+    return _(RUN_NAMES[run.kind]) % {"number": run.pk}
 
 
 @register.filter
 def words(code: str) -> str:
     """A code of ours as people read it."""
-    return code.replace("_", " ")
+    return _(WORDS.get(code, code.replace("_", " ")))
+
+
+@register.filter
+def linked(fields: Iterable[BoundField]) -> SafeString:
+    """Fields of a form as links to where they stand."""
+    return format_html_join(_(", "), '<a href="#{}">{}</a>', ((field.id_for_label, field.label) for field in fields))
+
+
+@register.filter
+def linked_in(checkpoints: Iterable[Checkpoint], project: Project) -> SafeString:
+    """Checkpoints of a project as links to their pages."""
+    pages = ((reverse("checkpoint", args=[project.slug, row.pk]), row) for row in checkpoints)
+    return format_html_join(_(", "), '<a href="{}">{}</a>', pages)
 
 
 @register.filter
@@ -148,7 +185,7 @@ def setting(value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, dict):
-        return ", ".join(f"{words(name)} {setting(inner)}" for name, inner in value.items())
+        return _(", ").join(f"{words(name)} {setting(inner)}" for name, inner in value.items())
     return DASH if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
 
 
