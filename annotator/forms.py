@@ -10,19 +10,22 @@ from typing import Any
 from django import forms
 from django.contrib.auth import password_validation
 from django.http import QueryDict
+from django.utils.formats import number_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.asking import Asking, ReasonWish, Said
 from annotator.domain.protocols import PRESETS as SCALES
 from annotator.domain.verdicts import APART, OPTIONAL
-from annotator.models import Protocol
+from annotator.models import Protocol, Role
 
 MAX_UPLOAD_BYTES = 16 * 1024 * 1024
 MAX_PROMPTS_AT_ONCE = 20_000
 LONGEST_EDIT = 100_000  # characters
 ROLES = [
-    ("rater", "Rater: judges, and sees nothing of who wrote what"),
-    ("reviewer", "Reviewer: sees everything, judges, changes nothing else"),
-    ("owner", "Owner: sees and changes everything"),
+    ("rater", _("Rater: judges, and sees nothing of who wrote what")),
+    ("reviewer", _("Reviewer: sees everything, judges, changes nothing else")),
+    ("owner", _("Owner: sees and changes everything")),
 ]
 
 
@@ -104,9 +107,12 @@ class VerdictForm(forms.Form):
 
 class RegisterForm(forms.Form):
     username = forms.CharField(
-        label="User name", max_length=150, widget=forms.TextInput(attrs={"autocomplete": "username", "autofocus": True})
+        label=_("User name"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autofocus": True}),
     )
     password = forms.CharField(
+        label=_("Password"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text=password_validation.password_validators_help_text_html(),
@@ -114,12 +120,12 @@ class RegisterForm(forms.Form):
 
 
 class InvitationForm(forms.Form):
-    role = forms.ChoiceField(choices=ROLES, initial="rater", widget=forms.RadioSelect)
-    days = forms.IntegerField(label="Valid for how many days", min_value=1, max_value=90, initial=7)
+    role = forms.ChoiceField(label=_("Role"), choices=ROLES, initial="rater", widget=forms.RadioSelect)
+    days = forms.IntegerField(label=_("Valid for how many days"), min_value=1, max_value=90, initial=7)
 
 
 class RoleForm(forms.Form):
-    role = forms.ChoiceField(choices=[(value, label.split(":")[0]) for value, label in ROLES])
+    role = forms.ChoiceField(choices=[(role, Role(role).label) for role, _rights in ROLES])
 
 
 # --- projects ----------------------------------------------------------------
@@ -128,66 +134,69 @@ class RoleForm(forms.Form):
 class ProjectSettingsForm(forms.Form):
     """What may change while a project lives."""
 
-    name = forms.CharField(max_length=120)
-    description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    name = forms.CharField(label=_("Name"), max_length=120)
+    description = forms.CharField(label=_("Description"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
     overlap = forms.IntegerField(
         min_value=1,
         max_value=50,
         initial=2,
-        label="Judgments where several are wanted",
-        help_text="How many people judge a comparison that is judged more than once.",
+        label=_("Judgments where several are wanted"),
+        help_text=_("How many people judge a comparison that is judged more than once."),
     )
     overlap_share = forms.FloatField(
         min_value=0,
         max_value=1,
         initial=0.2,
-        label="Share that is judged more than once",
-        help_text="From 0 to 1. These comparisons tell how far your raters agree.",
+        label=_("Share that is judged more than once"),
+        help_text=_("From 0 to 1. These comparisons tell how far your raters agree."),
     )
     lease_minutes = forms.IntegerField(
         min_value=1,
         max_value=1440,
         initial=20,
-        label="Reserved for",
-        help_text="Minutes that an opened comparison stays reserved for its rater.",
+        label=_("Reserved for"),
+        help_text=_("Minutes that an opened comparison stays reserved for its rater."),
     )
     prompts_per_round = forms.IntegerField(
-        min_value=1, initial=300, label="Prompts per round", help_text="Prompts that get fresh answers in each round."
+        min_value=1,
+        initial=300,
+        label=_("Prompts per round"),
+        help_text=_("Prompts that get fresh answers in each round."),
     )
     comparisons_per_prompt = forms.IntegerField(
         min_value=1,
         max_value=50,
         initial=2,
-        label="Comparisons per prompt",
-        help_text="Comparisons made from the answers to one prompt.",
+        label=_("Comparisons per prompt"),
+        help_text=_("Comparisons made from the answers to one prompt."),
     )
     auto_promote = forms.BooleanField(
         required=False,
         initial=True,
-        label="Promote by itself",
-        help_text="Promote a new checkpoint when its win rate is above one half with 95 % confidence.",
+        label=_("Promote by itself"),
+        help_text=_("Promote a new checkpoint when its win rate is above one half with 95 % confidence."),
     )
     launch_at_judgments = forms.IntegerField(
         required=False,
         min_value=1,
-        label="Launch at judgments",
-        help_text="Launch the round by itself at this many judgments. Empty: by hand only.",
+        label=_("Launch at judgments"),
+        help_text=_("Launch the round by itself at this many judgments. Empty: by hand only."),
     )
     launch_every_hours = forms.IntegerField(
         required=False,
         min_value=1,
-        label="Launch after hours",
-        help_text="Launch the round by itself this long after it opened. Empty: by hand only.",
+        label=_("Launch after hours"),
+        help_text=_("Launch the round by itself this long after it opened. Empty: by hand only."),
     )
 
     @property
-    def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
+    def groups(self) -> list[tuple[str | Promise, list[forms.BoundField]]]:
         """The fields as the page groups them."""
         named = [
-            ("Project", ["name", "slug", "base_model", "description", "guideline"]),
-            ("Judging", ["preset", "overlap", "overlap_share", "lease_minutes"]),
-            ("Rounds", ["prompts_per_round", "comparisons_per_prompt"]),
-            ("By itself", ["auto_promote", "launch_at_judgments", "launch_every_hours"]),
+            (_("Project"), ["name", "slug", "base_model", "description", "guideline"]),
+            (_("Judging"), ["preset", "overlap", "overlap_share", "lease_minutes"]),
+            (_("Rounds"), ["prompts_per_round", "comparisons_per_prompt"]),
+            (_("By itself"), ["auto_promote", "launch_at_judgments", "launch_every_hours"]),
         ]
         return [(title, [self[name] for name in names if name in self.fields]) for title, names in named]
 
@@ -196,33 +205,36 @@ class ProjectForm(ProjectSettingsForm):
     """A new project: its settings and what stays fixed from then on."""
 
     slug = forms.SlugField(
-        max_length=60, label="Short name", help_text="Part of every address of the project. It cannot change later."
+        max_length=60,
+        label=_("Short name"),
+        help_text=_("Part of every address of the project. It cannot change later."),
     )
     base_model = forms.CharField(
         max_length=300,
         initial="starter",
-        label="Base model",
-        help_text="“starter”, a local folder, or a hub name of a causal language model. It cannot change later.",
+        label=_("Base model"),
+        help_text=_("“starter”, a local folder, or a hub name of a causal language model. It cannot change later."),
     )
     preset = forms.ChoiceField(
-        label="Scale",
-        choices=[(scale.code, scale.name) for scale in SCALES.values()],
+        label=_("Scale"),
+        choices=[(scale.code, _(scale.name)) for scale in SCALES.values()],
         initial="five_point",
-        help_text="How raters are asked. The project’s Protocol page adds criteria, reasons and more.",
+        help_text=_("How raters are asked. The project’s Protocol page adds criteria, reasons and more."),
     )
     guideline = forms.CharField(
+        label=_("Guideline"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 8}),
-        help_text="What raters should look for, in Markdown. You can publish new versions at any time.",
+        help_text=_("What raters should look for, in Markdown. You can publish new versions at any time."),
     )
 
 
 class GuidelineForm(forms.Form):
     text = forms.CharField(
-        label="New version",
+        label=_("New version"),
         max_length=100_000,
         widget=forms.Textarea(attrs={"rows": 18}),
-        help_text="Markdown. Raters see the new version with their next comparison.",
+        help_text=_("Markdown. Raters see the new version with their next comparison."),
     )
 
 
@@ -230,39 +242,41 @@ class ProtocolForm(forms.Form):
     """What raters are asked. Lists are typed a line each."""
 
     preset = forms.ChoiceField(
-        label="Scale",
-        choices=[(scale.code, scale.name) for scale in SCALES.values()],
-        help_text="The overall question, and the answers to it.",
+        label=_("Scale"),
+        choices=[(scale.code, _(scale.name)) for scale in SCALES.values()],
+        help_text=_("The overall question, and the answers to it."),
     )
     outcomes = forms.MultipleChoiceField(
         required=False,
-        label="Also allowed",
-        choices=[(outcome.value, APART[outcome].label) for outcome in OPTIONAL],
+        label=_("Also allowed"),
+        choices=[(outcome.value, _(APART[outcome].label)) for outcome in OPTIONAL],
         widget=forms.CheckboxSelectMultiple,
-        help_text="What may be answered beside a preference. They stay distinct in judgments and exports.",
+        help_text=_("What may be answered beside a preference. They stay distinct in judgments and exports."),
     )
     criteria = forms.CharField(
         required=False,
         max_length=4_000,
-        label="Criteria",
+        label=_("Criteria"),
         widget=forms.Textarea(
-            attrs={"rows": 4, "placeholder": "Accuracy | Which answer is more accurate? | five_point"}
+            attrs={"rows": 4, "placeholder": _("Accuracy | Which answer is more accurate? | five_point")}
         ),
-        help_text="One per line: name | question | scale. Asked after the overall question; the scale may be left out.",
+        help_text=_(
+            "One per line: name | question | scale. Asked after the overall question; the scale may be left out."
+        ),
     )
     ratings = forms.CharField(
         required=False,
         max_length=2_000,
-        label="Points for each answer",
-        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "Helpfulness"}),
-        help_text="One property per line; each answer gets 0 to 4 points for it.",
+        label=_("Points for each answer"),
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": _("Helpfulness")}),
+        help_text=_("One property per line; each answer gets 0 to 4 points for it."),
     )
     reason = forms.ChoiceField(
-        label="Reason",
+        label=_("Reason"),
         choices=[
-            (ReasonWish.OFF.value, "Not asked"),
-            (ReasonWish.OPTIONAL.value, "Welcome"),
-            (ReasonWish.REQUIRED.value, "Required"),
+            (ReasonWish.OFF.value, _("Not asked")),
+            (ReasonWish.OPTIONAL.value, _("Welcome")),
+            (ReasonWish.REQUIRED.value, _("Required")),
         ],
         initial=ReasonWish.OPTIONAL.value,
     )
@@ -270,20 +284,20 @@ class ProtocolForm(forms.Form):
         min_value=0,
         max_value=1000,
         initial=0,
-        label="Shortest reason",
-        help_text="Characters that a required reason has.",
+        label=_("Shortest reason"),
+        help_text=_("Characters that a required reason has."),
     )
     reasons = forms.CharField(
         required=False,
         max_length=4_000,
-        label="Reasons to tick",
-        widget=forms.Textarea(attrs={"rows": 4, "placeholder": "More accurate\nFriendlier"}),
-        help_text="One per line.",
+        label=_("Reasons to tick"),
+        widget=forms.Textarea(attrs={"rows": 4, "placeholder": _("More accurate\nFriendlier")}),
+        help_text=_("One per line."),
     )
     edit = forms.BooleanField(
         required=False,
-        label="Let raters improve the better answer",
-        help_text="An improved answer is kept with its judgment.",
+        label=_("Let raters improve the better answer"),
+        help_text=_("An improved answer is kept with its judgment."),
     )
 
     @staticmethod
@@ -318,9 +332,11 @@ def _criterion_of(number: int, line: str) -> dict[str, str]:
     name, question, scale, *more = [part.strip() for part in line.split("|")] + ["", ""]
     if any(more) or (scale and scale not in SCALES):
         raise forms.ValidationError(
-            f"Line {number}: expected “name | question | scale”, with one of the scales {', '.join(SCALES)}."
+            _("Line %(number)s: expected “name | question | scale”, with one of the scales %(scales)s.")
+            % {"number": number, "scales": ", ".join(SCALES)}
         )
-    return {"name": name, "question": question or f"{name}: which answer is better?", "preset": scale or "five_point"}
+    usual = _("%(name)s: which answer is better?") % {"name": name}
+    return {"name": name, "question": question or usual, "preset": scale or "five_point"}
 
 
 class PromptsForm(forms.Form):
@@ -329,40 +345,46 @@ class PromptsForm(forms.Form):
     system = forms.CharField(
         required=False,
         max_length=20_000,
-        label="Instructions",
+        label=_("Instructions"),
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="A system message, put before each prompt that is typed below.",
+        help_text=_("A system message, put before each prompt that is typed below."),
     )
     text = forms.CharField(
         required=False,
         strip=False,
-        label="Prompts",
+        label=_("Prompts"),
         widget=forms.Textarea(attrs={"rows": 8}),
-        help_text="One prompt per line. For prompts of several lines or turns, upload a file.",
+        help_text=_("One prompt per line. For prompts of several lines or turns, upload a file."),
     )
     file = forms.FileField(
         required=False,
-        label="Or a file",
+        label=_("Or a file"),
         widget=forms.FileInput(attrs={"accept": ".jsonl,.ndjson,.json,.txt"}),
-        help_text=(
+        help_text=_(
             "JSON lines, at most 16 MB and 20,000 prompts. Each line is a text, a list of messages, or an object "
             "with “prompt” or “messages”."
         ),
     )
-    source = forms.CharField(required=False, max_length=200, help_text="Where these come from, kept with each prompt.")
+    source = forms.CharField(
+        label=_("Source"), required=False, max_length=200, help_text=_("Where these come from, kept with each prompt.")
+    )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if self.errors:
             return cleaned
         if not (cleaned.get("text") or "").strip() and not cleaned.get("file"):
-            raise forms.ValidationError("Type at least one prompt, or choose a file.")
+            raise forms.ValidationError(_("Type at least one prompt, or choose a file."))
         conversations = list(self._typed(cleaned))
         if upload := cleaned.get("file"):
             conversations += self._uploaded(upload)
         if len(conversations) > MAX_PROMPTS_AT_ONCE:
             raise forms.ValidationError(
-                f"These are {len(conversations):,} prompts; at most {MAX_PROMPTS_AT_ONCE:,} fit into one upload."
+                _("These are %(number)s prompts; at most %(most)s fit into one upload.")
+                % {
+                    "number": number_format(len(conversations), force_grouping=True),
+                    "most": number_format(MAX_PROMPTS_AT_ONCE, force_grouping=True),
+                }
             )
         cleaned["conversations"] = conversations
         return cleaned
@@ -375,12 +397,13 @@ class PromptsForm(forms.Form):
 
     def _uploaded(self, upload: Any) -> list[Any]:
         if upload.size > MAX_UPLOAD_BYTES:
-            self.add_error("file", f"This file has {upload.size / 1024 / 1024:.1f} MB; at most 16 MB fit.")
+            size = number_format(f"{upload.size / 1024 / 1024:.1f}", 1)
+            self.add_error("file", _("This file has %(size)s MB; at most 16 MB fit.") % {"size": size})
             return []
         try:
             lines = upload.read().decode("utf-8-sig").splitlines()
         except UnicodeDecodeError:
-            self.add_error("file", "This file is not UTF-8 text.")
+            self.add_error("file", _("This file is not UTF-8 text."))
             return []
         found = []
         for number, line in enumerate(lines, start=1):
@@ -389,7 +412,7 @@ class PromptsForm(forms.Form):
             try:
                 found.append(conversation_of(json.loads(line)))
             except (ValueError, RecursionError) as error:  # the latter for ten thousand brackets in a row
-                self.add_error("file", f"Line {number}: {error}")
+                self.add_error("file", _("Line %(number)s: %(problem)s") % {"number": number, "problem": error})
                 break
         return found
 
@@ -402,4 +425,4 @@ def conversation_of(row: Any) -> Any:
         return [{"role": "user", "content": row}]
     if isinstance(row, list):
         return row
-    raise ValueError("expected a text, a list of messages, or an object with “prompt” or “messages”.")
+    raise ValueError(_("expected a text, a list of messages, or an object with “prompt” or “messages”."))
