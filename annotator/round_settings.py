@@ -13,6 +13,9 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 from django import forms
+from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError as SettingsInvalid
 from pydantic.fields import FieldInfo
 
@@ -25,65 +28,70 @@ from training.config import PRESETS, RoundSettings, Settings
 class Place:
     """A section of the page. `often` is what most people touch; everything else is behind "More settings"."""
 
-    title: str
-    sentence: str
+    title: str | Promise
+    sentence: str | Promise
     often: tuple[str, ...]
 
 
 PLACES: dict[str, Place] = {
     "reward": Place(
-        "Reward model",
-        "Learns which answer people prefer, and judges the new policy by it.",
+        _("Reward model"),
+        _("Learns which answer people prefer, and judges the new policy by it."),
         ("epochs", "learning_rate", "backbone", "earlier_rounds"),
     ),
     "dpo": Place(
-        "Policy (DPO)",
-        "Learns to write what people prefer, starting from its parent.",
+        _("Policy (DPO)"),
+        _("Learns to write what people prefer, starting from its parent."),
         ("epochs", "max_steps", "learning_rate", "beta", "loss"),
     ),
     "evaluate": Place(
-        "Evaluation",
-        "Holds the new policy against its parent on prompts that were never trained on.",
+        _("Evaluation"),
+        _("Holds the new policy against its parent on prompts that were never trained on."),
         ("held_out_prompts",),
     ),
     "generate": Place(
-        "Answers for the next round",
-        "How the promoted policy writes the answers that raters see next.",
+        _("Answers for the next round"),
+        _("How the promoted policy writes the answers that raters see next."),
         ("answers_per_prompt", "temperature", "max_new_tokens"),
     ),
-    "": Place("Round", "What holds for all stages.", ("seed",)),
+    "": Place(_("Round"), _("What holds for all stages."), ("seed",)),
 }
 
 # Behind "More settings": what training recipes share, in this order, after what is a section's own.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Judgments": ("targets", "weighting", "ties", "tie_width", "strength", "strength_margin", "earlier_rounds"),
-    "Steps": (
+    "judgments": ("targets", "weighting", "ties", "tie_width", "strength", "strength_margin", "earlier_rounds"),
+    "steps": (
         "max_steps", "batch_size", "schedule", "warmup_share", "max_grad_norm", "weight_decay", "adam_beta2",
     ),
-    "Adapter": ("adapter", "lora_rank", "lora_alpha", "lora_dropout", "lora_targets"),
-    "Memory and speed": (
+    "adapter": ("adapter", "lora_rank", "lora_alpha", "lora_dropout", "lora_targets"),
+    "memory": (
         "micro_batch_size", "max_length", "layout", "precision", "gradient_checkpointing", "compile",
     ),
-    "Looking and keeping": ("eval_every", "save_every", "patience", "keep"),
+    "looking": ("eval_every", "save_every", "patience", "keep"),
 }  # fmt: skip
-OWN_GROUPS = {
-    "reward": "Judge",
-    "dpo": "Loss",
-    "evaluate": "Scoring",
-    "evaluate.sampling": "How both policies answer",
-    "generate": "Writing",
+# In the order of a section: what is its own, by its owner, and then the shared ones.
+GROUP_TITLES: dict[str, str | Promise] = {
+    "reward": pgettext_lazy("who judges", "Judge"),
+    "dpo": _("Loss"),
+    "evaluate": _("Scoring"),
+    "evaluate.sampling": _("How both policies answer"),
+    "generate": _("Writing"),
+    "judgments": _("Judgments"),
+    "steps": _("Steps"),
+    "adapter": _("Adapter"),
+    "memory": _("Memory and speed"),
+    "looking": _("Looking and keeping"),
 }
 
 
 def _group_of(path: str) -> str:
-    """The heading that a setting stands under, empty for what most people touch."""
-    owner, _, name = path.rpartition(".")
+    """The code of the group that a setting stands in, empty for what most people touch."""
+    owner, _dot, name = path.rpartition(".")
     if owner in PLACES and name in PLACES[owner].often:
         return ""
-    own = OWN_GROUPS[owner]
     if owner not in ("reward", "dpo"):
-        return own
-    return next((title for title, names in GROUPS.items() if name in names), own)
+        return owner
+    return next((code for code, names in GROUPS.items() if name in names), owner)
 
 
 def _section_of(path: str) -> str:
@@ -96,7 +104,7 @@ def _section_of(path: str) -> str:
 
 @dataclass(frozen=True)
 class Group:
-    title: str
+    title: str | Promise
     fields: list[forms.BoundField]
 
 
@@ -153,10 +161,10 @@ class LaunchForm(forms.Form):
         """All that does not fit, in the order of the page."""
         found = []
         for section in self.sections:
-            title = section.place.title
+            title = str(section.place.title)
             found += [Problem(f"section-{section.code}", title, sentence) for sentence in section.refusals]
             for bound in [*section.often, *(bound for group in section.groups for bound in group.fields)]:
-                where = f"{title}, {bound.label}"
+                where = _("%(section)s, %(setting)s") % {"section": title, "setting": bound.label}
                 found += [Problem(bound.id_for_label, where, str(error)) for error in bound.errors]
         return found
 
@@ -193,19 +201,21 @@ class LaunchForm(forms.Form):
         self.add_error(None, sentence)
 
     def _section(self, code: str) -> Section:
-        groups: dict[str, list[str]] = {title: [] for title in ("", *OWN_GROUPS.values(), *GROUPS)}
+        groups: dict[str, list[str]] = {group: [] for group in ("", *GROUP_TITLES)}
         for path in self.fields:
             if _section_of(path) == code:
                 groups[_group_of(path)].append(path)
-        for title, order in {"": PLACES[code].often, **GROUPS}.items():
-            groups[title].sort(key=lambda path: order.index(path.rpartition(".")[2]))
+        for group, order in {"": PLACES[code].often, **GROUPS}.items():
+            groups[group].sort(key=lambda path: order.index(path.rpartition(".")[2]))
         often = groups.pop("")
         folded = {path for paths in groups.values() for path in paths}
         return Section(
             code=code or "round",
             place=PLACES[code],
             often=[self[path] for path in often],
-            groups=[Group(title, [self[path] for path in paths]) for title, paths in groups.items() if paths],
+            groups=[
+                Group(GROUP_TITLES[group], [self[path] for path in paths]) for group, paths in groups.items() if paths
+            ],
             refusals=self._refusals.get(code, []),
             involved=[self[path] for path in self.fields if path in self._involved and _section_of(path) == code],
             is_open=bool(folded & (self.errors.keys() | self._involved)),
@@ -214,7 +224,7 @@ class LaunchForm(forms.Form):
 
 def launch_presets() -> list[tuple[str, str]]:
     """Code and sentence of each preset, in the order of the cards."""
-    return [(code, sentence) for code, (sentence, _) in PRESETS.items()]
+    return [(code, gettext(sentence)) for code, (sentence, _settings) in PRESETS.items()]
 
 
 def launch_start(code: str) -> tuple[str, RoundSettings]:
@@ -243,8 +253,8 @@ def _form_field(field: FieldInfo, value: Any) -> forms.Field:
         key: getattr(limit, key) for limit in field.metadata for key in ("ge", "gt", "le", "lt") if hasattr(limit, key)
     }
     shared: dict[str, Any] = {
-        "label": field.title,
-        "help_text": f"{field.description or ''} {_range_text(limits)}".strip(),
+        "label": gettext(field.title or ""),
+        "help_text": f"{gettext(field.description or '')} {_range_text(limits)}".strip(),
         "initial": repr(value).removesuffix(".0") if isinstance(value, float) else value,
         "required": not is_optional,
     }
@@ -266,9 +276,11 @@ def _strictly(limits: dict[str, Any]) -> Callable[[float], None]:
 
     def check(value: float) -> None:
         if "gt" in limits and value <= limits["gt"]:
-            raise forms.ValidationError(f"Ensure this value is greater than {limits['gt']:g}.")
+            raise forms.ValidationError(
+                _("Ensure this value is greater than %(limit)s.") % {"limit": f"{limits['gt']:g}"}
+            )
         if "lt" in limits and value >= limits["lt"]:
-            raise forms.ValidationError(f"Ensure this value is less than {limits['lt']:g}.")
+            raise forms.ValidationError(_("Ensure this value is less than %(limit)s.") % {"limit": f"{limits['lt']:g}"})
 
     return check
 
@@ -277,11 +289,11 @@ def _range_text(limits: dict[str, Any]) -> str:
     """The range where both ends mean something: a limit on epochs is there for typing errors only."""
     match limits:
         case {"ge": low, "le": high}:
-            return f"{low:g} to {high:g}."
+            return _("%(low)s to %(high)s.") % {"low": f"{low:g}", "high": f"{high:g}"}
         case {"ge": low, "lt": high}:
-            return f"{low:g} to below {high:g}."
+            return _("%(low)s to below %(high)s.") % {"low": f"{low:g}", "high": f"{high:g}"}
         case {"gt": low, "lt": high}:
-            return f"Between {low:g} and {high:g}."
+            return _("Between %(low)s and %(high)s.") % {"low": f"{low:g}", "high": f"{high:g}"}
         case _:
             return ""
 
@@ -304,7 +316,7 @@ class ShownSetting:
 class ShownSection:
     """Stored settings of one section: what most people touch or somebody changed, and the rest."""
 
-    title: str
+    title: str | Promise
     telling: list[ShownSetting]
     usual: list[ShownSetting]
 
@@ -323,6 +335,6 @@ def settings_shown(stored: dict[str, Any]) -> list[ShownSection]:
             continue
         section = sections[_section_of(path)]
         is_telling = not _group_of(path) or value != default
-        row = ShownSetting(field.title or path, value)
+        row = ShownSetting(gettext(field.title or path), value)
         (section.telling if is_telling else section.usual).append(row)
     return [section for section in sections.values() if section.telling or section.usual]
