@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import altair as alt
 import vl_convert
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from annotator.selectors.reports import Reliability
 from annotator.selectors.runs import Series
@@ -20,28 +23,28 @@ SQUARE = 260
 class Subject:
     """Metrics that share an axis. Main ones are shown at once, the rest behind a fold."""
 
-    title: str
+    title: str | Promise
     names: tuple[str, ...]
     is_main: bool = False
 
 
 # By code, which is part of the address; the most telling ones come first.
 SUBJECTS = {
-    "loss": Subject("Loss", ("train/loss", "eval/loss"), is_main=True),
-    "accuracy": Subject("Accuracy", ("rewards/accuracies", "eval/accuracy"), is_main=True),
-    "margin": Subject("Reward margin", ("rewards/margins",), is_main=True),
-    "reward": Subject("Rewards", ("rewards/chosen", "rewards/rejected"), is_main=True),
-    "calibration": Subject("Calibration error", ("calibration/ece",)),
-    "spread": Subject("Disagreement of the heads", ("rewards/spread",)),
-    "sway": Subject("Rewards and length", ("length/corr_reward",)),
-    "decided": Subject("Accuracy where rewards differ", ("rewards/accuracies_no_ties",)),
-    "logps": Subject("Log-probabilities", ("logps/chosen", "logps/rejected")),
-    "moved": Subject("Distance from the parent", ("kl/chosen_seq",)),
-    "moved_by_token": Subject("Distance from the parent by token", ("kl/token",)),
-    "gradient": Subject("Gradient", ("grad_norm",)),
-    "rate": Subject("Learning rate", ("learning_rate",)),
-    "speed": Subject("Speed", ("tokens_per_second",)),
-    "padding": Subject("Padding", ("pad_fraction",)),
+    "loss": Subject(_("Loss"), ("train/loss", "eval/loss"), is_main=True),
+    "accuracy": Subject(_("Accuracy"), ("rewards/accuracies", "eval/accuracy"), is_main=True),
+    "margin": Subject(_("Reward margin"), ("rewards/margins",), is_main=True),
+    "reward": Subject(_("Rewards"), ("rewards/chosen", "rewards/rejected"), is_main=True),
+    "calibration": Subject(_("Calibration error"), ("calibration/ece",)),
+    "spread": Subject(_("Disagreement of the heads"), ("rewards/spread",)),
+    "sway": Subject(_("Rewards and length"), ("length/corr_reward",)),
+    "decided": Subject(_("Accuracy where rewards differ"), ("rewards/accuracies_no_ties",)),
+    "logps": Subject(_("Log-probabilities"), ("logps/chosen", "logps/rejected")),
+    "moved": Subject(_("Distance from the parent"), ("kl/chosen_seq",)),
+    "moved_by_token": Subject(_("Distance from the parent by token"), ("kl/token",)),
+    "gradient": Subject(_("Gradient"), ("grad_norm",)),
+    "rate": Subject(_("Learning rate"), ("learning_rate",)),
+    "speed": Subject(_("Speed"), ("tokens_per_second",)),
+    "padding": Subject(_("Padding"), ("pad_fraction",)),
 }
 SUBJECT_OF = {name: code for code, subject in SUBJECTS.items() for name in subject.names}
 # They describe the data or count something up, so a curve would tell nothing; they stand among the numbers.
@@ -77,12 +80,12 @@ class Chart:
     def unit(self) -> str:
         """Of the axis, where it says more than the title does."""
         unit = METRICS.get(self.series[0].name, ("", ""))[1]
-        return "" if unit in ("share", "reward", "correlation") else unit
+        return "" if unit in ("share", "reward", "correlation") else gettext(unit)
 
     @property
     def meanings(self) -> list[tuple[str, str]]:
         """What each of its curves says."""
-        return [(one.name, METRICS[one.name][0]) for one in self.series if one.name in METRICS]
+        return [(one.name, gettext(METRICS[one.name][0])) for one in self.series if one.name in METRICS]
 
 
 def charts_of(series: Sequence[Series]) -> list[Chart]:
@@ -113,7 +116,7 @@ def chart_svg(chart: Chart, theme: Theme) -> str:
     base = alt.Chart({"values": rows}).encode(
         x=alt.X(
             "step:Q",
-            title="Step",
+            title=gettext("Step"),
             scale=alt.Scale(domain=[0, max(last, 1)], nice=False),
             axis=alt.Axis(values=_ticks(last), format="d", grid=False),
         ),
@@ -147,12 +150,14 @@ def reliability_svg(reliability: Reliability, theme: Theme) -> str:
     ]  # fmt: skip
     share = alt.Scale(domain=[0, 1])
     axis = alt.Axis(format="~%", values=[0, 0.25, 0.5, 0.75, 1])
-    base = alt.Chart({"values": rows}).encode(x=alt.X("predicted:Q", title="Predicted", scale=share, axis=axis))
+    base = alt.Chart({"values": rows}).encode(
+        x=alt.X("predicted:Q", title=gettext("Predicted"), scale=share, axis=axis)
+    )
     honest = alt.Chart({"values": [{"at": 0}, {"at": 1}]}).encode(x="at:Q", y="at:Q")
     drawn = alt.layer(
         honest.mark_line(strokeDash=[4, 4], color=theme.text, opacity=0.6, strokeWidth=1),
         base.mark_rule(color=theme.lines[0], opacity=0.45, strokeWidth=2).encode(
-            y=alt.Y("low:Q", title="Observed", scale=share, axis=axis), y2="high:Q"
+            y=alt.Y("low:Q", title=gettext("Observed"), scale=share, axis=axis), y2="high:Q"
         ),
         base.mark_line(color=theme.lines[0], strokeWidth=1, opacity=0.4).encode(y="observed:Q"),
         base.mark_point(filled=True, color=theme.lines[0], opacity=1).encode(
@@ -186,4 +191,4 @@ def _code(name: str) -> str:
 
 
 def _title(code: str) -> str:
-    return SUBJECTS[code].title if code in SUBJECTS else code.replace("_", " ").capitalize()
+    return str(SUBJECTS[code].title) if code in SUBJECTS else code.replace("_", " ").capitalize()

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import krippendorff
 import numpy as np
 
+from annotator.domain.wording import gettext_noop as _
+
 RESAMPLES = 400
 
 
@@ -36,7 +38,7 @@ def percent_agreement(votes: Votes) -> Agreement:
     """Share of pairs of raters on the same comparison who said the same, averaged over comparisons."""
     shares = [_pairwise_share(list(by_rater.values())) for by_rater in votes.values() if len(by_rater) > 1]
     if not shares:
-        return Agreement(None, None, None, 0, "No comparison has two judgments yet.")
+        return Agreement(None, None, None, 0, _("No comparison has two judgments yet."))
     rng = random.Random(0)
     means = [sum(rng.choices(shares, k=len(shares))) / len(shares) for _ in range(RESAMPLES)]
     return Agreement(sum(shares) / len(shares), *_interval(means), len(shares))
@@ -46,10 +48,10 @@ def krippendorff_alpha(votes: Votes) -> Agreement:
     """Krippendorff's alpha, nominal: 1 = perfect, 0 = chance. Interval by resampling comparisons."""
     overlapping = [by_rater for by_rater in votes.values() if len(by_rater) > 1]
     if not overlapping:
-        return Agreement(None, None, None, 0, "No comparison has two judgments yet.")
+        return Agreement(None, None, None, 0, _("No comparison has two judgments yet."))
     counts = np.array([[list(v.values()).count(side) for side in ("first", "second", "equal")] for v in overlapping])
     if np.count_nonzero(counts.sum(axis=0)) < 2:
-        return Agreement(None, None, None, len(overlapping), "Everybody gave the same answer everywhere.")
+        return Agreement(None, None, None, len(overlapping), _("Everybody gave the same answer everywhere."))
     value = _alpha(counts)
     rng = np.random.default_rng(0)
     samples = (counts[rng.integers(0, len(counts), len(counts))] for _ in range(RESAMPLES))

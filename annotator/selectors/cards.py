@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from annotator.domain.asking import POINTS, Asking
 from annotator.domain.keys import rows_of, shown, slots_of
 from annotator.domain.verdicts import Answer, Preset
@@ -51,7 +53,7 @@ class PointsFor:
 
 def questions_of(asking: Asking, keys: Mapping[str, str], given: Mapping[str, str]) -> list[Question]:
     """The overall question and the criteria after it; `given` holds what is chosen already, by field."""
-    questions = [_question("answer", "Overall", asking.preset.question, asking.preset, keys, given)]
+    questions = [_question("answer", _("Overall"), _(asking.preset.question), asking.preset, keys, given)]
     for one in asking.criteria:
         questions.append(_question(f"criterion_{one.code}", one.name, one.question, one.preset, keys, given))
     return questions

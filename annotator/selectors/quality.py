@@ -11,12 +11,16 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db.models import Max, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.agreement import Agreement, krippendorff_alpha, percent_agreement
 from annotator.domain.verdicts import Outcome
 from annotator.models import Judgment, Project, Round
 
 Z_95 = 1.959964
+NOTHING_YET = _("Nothing to count yet.")
 NEWEST = 20_000  # judgments that are looked at; the pages say n, and more would change no digit that they show
 
 
@@ -24,34 +28,39 @@ NEWEST = 20_000  # judgments that are looked at; the pages say n, and more would
 class Metric:
     """What a number is called and what it means; `kind` says how it is written: share, ratio or nats."""
 
-    title: str
-    definition: str
+    title: str | Promise
+    definition: str | Promise
     kind: str = "share"
 
 
 # The vocabulary of evaluation, once: the engine's names → what the pages say about them.
 METRICS: dict[str, Metric] = {
     "win_rate": Metric(
-        "Win rate over the parent",
-        "Share of held-out prompts on which the reward model prefers the new checkpoint's answer to its parent's; "
-        "equal answers and equal scores count one half. One half means no difference.",
+        _("Win rate over the parent"),
+        _(
+            "Share of held-out prompts on which the reward model prefers the new checkpoint's answer to its parent's; "
+            "equal answers and equal scores count one half. One half means no difference."
+        ),
     ),
     "reward/accuracy": Metric(
-        "Reward model accuracy",
-        "Share of held-out comparisons on which the reward model prefers the answer that people preferred.",
+        _("Reward model accuracy"),
+        _("Share of held-out comparisons on which the reward model prefers the answer that people preferred."),
     ),
     "dpo/accuracy": Metric(
-        "Policy accuracy",
-        "Share of held-out comparisons on which the policy's implicit reward prefers the answer that people preferred.",
+        _("Policy accuracy"),
+        _(
+            "Share of held-out comparisons on which the policy's implicit reward prefers the answer that people "
+            "preferred."
+        ),
     ),
     "kl": Metric(
-        "KL from the parent",
-        "How far the policy moved from its parent, in nats per answer, along its own answers to held-out prompts.",
+        _("KL from the parent"),
+        _("How far the policy moved from its parent, in nats per answer, along its own answers to held-out prompts."),
         "number",
     ),
     "length_ratio": Metric(
-        "Length ratio",
-        "Length of the new checkpoint's answers over the parent's, in tokens. Far above 1 says it learnt to ramble.",
+        _("Length ratio"),
+        _("Length of the new checkpoint's answers over the parent's, in tokens. Far above 1 says it learnt to ramble."),
         "number",
     ),
 }
@@ -59,17 +68,20 @@ METRICS: dict[str, Metric] = {
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured number as pages show it: never without n and its 95 % interval."""
+    """A measured number as pages show it: never without n and its 95 % interval.
 
-    title: str
-    definition: str
+    What it says is translated when it is shown, because one that is kept is read in several languages.
+    """
+
+    title: str | Promise
+    definition: str | Promise
     kind: str
     value: float | None
     low: float | None
     high: float | None
     n: int
-    unit: str = ""
-    reason: str = ""
+    unit: str | Promise = ""
+    reason: str | Promise = ""
 
 
 @dataclass(frozen=True)
@@ -120,7 +132,13 @@ def estimates_of(metrics: dict[str, Any]) -> list[Estimate]:
     return [_estimate_named(name, metrics[name]) for name in names]
 
 
-def share_of(part: float, n: int, title: str, definition: str, reason: str = "Nothing to count yet.") -> Estimate:
+def share_of(
+    part: float,
+    n: int,
+    title: str | Promise,
+    definition: str | Promise,
+    reason: str | Promise = NOTHING_YET,
+) -> Estimate:
     """A share with Wilson's 95 % interval, which stays inside [0, 1] also for small n. `part` may hold fractions."""
     if n == 0:
         return Estimate(title, definition, "share", None, None, None, 0, reason=reason)
@@ -133,7 +151,7 @@ def share_of(part: float, n: int, title: str, definition: str, reason: str = "No
 def _estimate_named(name: str, found: dict[str, Any]) -> Estimate:
     metric = METRICS.get(name) or _metric_of(name)
     if not found["n"]:
-        reason = "Nothing was held out that it could be measured on."
+        reason = _("Nothing was held out that it could be measured on.")
         return Estimate(metric.title, metric.definition, metric.kind, None, None, None, 0, reason=reason)
     return Estimate(
         metric.title, metric.definition, metric.kind, found["value"], found["low"], found["high"], found["n"]
@@ -142,14 +160,17 @@ def _estimate_named(name: str, found: dict[str, Any]) -> Estimate:
 
 def _metric_of(name: str) -> Metric:
     """The questions of a protocol are asked beside the overall one, under names that its owner gave them."""
-    kind, _, criterion = name.partition("/")
+    kind, _slash, criterion = name.partition("/")
     if kind == "accuracy" and criterion:
         return Metric(
-            f"Reward model accuracy on “{criterion}”",
-            f"Share of held-out comparisons on which the reward model prefers the answer that people preferred when "
-            f"they were asked about “{criterion}”.",
+            gettext("Reward model accuracy on “%(criterion)s”") % {"criterion": criterion},
+            gettext(
+                "Share of held-out comparisons on which the reward model prefers the answer that people preferred when "
+                "they were asked about “%(criterion)s”."
+            )
+            % {"criterion": criterion},
         )
-    return Metric(name, "Reported by the engine under this name.", "number")
+    return Metric(name, _("Reported by the engine under this name."), "number")
 
 
 def _quality(judgments: QuerySet[Judgment], scope: str) -> Quality:
@@ -206,33 +227,37 @@ def _measured(rows: list[_Row]) -> Quality:
         judgments=len(rows),
         agreement=_agreement(
             percent_agreement(by_number),
-            "Agreement",
-            "Share of pairs of raters on the same comparison who said the same: A, B or no difference.",
+            _("Agreement"),
+            _("Share of pairs of raters on the same comparison who said the same: A, B or no difference."),
             "share",
         ),
         alpha=_agreement(
             krippendorff_alpha(by_number),
-            "Krippendorff’s alpha",
-            "Agreement beyond chance: 1 is perfect, 0 is chance.",
+            _("Krippendorff’s alpha"),
+            _("Agreement beyond chance: 1 is perfect, 0 is chance."),
             "number",
         ),
         left=_left(rows),
         ties=share_of(
-            sum(row.outcome == Outcome.TIE for row in rows), len(rows), "Ties", "Share of judgments that are ties."
+            sum(row.outcome == Outcome.TIE for row in rows),
+            len(rows),
+            _("Ties"),
+            _("Share of judgments that are ties."),
         ),
         both_bad=share_of(
             sum(row.outcome == Outcome.BOTH_BAD for row in rows),
             len(rows),
-            "Both bad",
-            "Share of judgments that turn both answers down.",
+            _("Both bad"),
+            _("Share of judgments that turn both answers down."),
         ),
         seconds=_seconds(rows),
         raters=[_rater(name, theirs, votes) for name, theirs in sorted(by_rater.items(), key=lambda i: -len(i[1]))],
     )
 
 
-def _agreement(found: Agreement, title: str, definition: str, kind: str) -> Estimate:
-    return Estimate(title, definition, kind, found.value, found.low, found.high, found.n, "comparisons", found.reason)
+def _agreement(found: Agreement, title: Promise, definition: Promise, kind: str) -> Estimate:
+    unit, reason = _("comparisons"), _(found.reason)
+    return Estimate(title, definition, kind, found.value, found.low, found.high, found.n, unit, reason)
 
 
 def _left(rows: Iterable[_Row]) -> Estimate:
@@ -240,17 +265,20 @@ def _left(rows: Iterable[_Row]) -> Estimate:
     return share_of(
         sum(row.went_left for row in decided),
         len(decided),
-        "Went left",
-        "Share of decided judgments that prefer the left answer. Sides are drawn by chance, so one half is expected.",
+        _("Went left"),
+        _(
+            "Share of decided judgments that prefer the left answer. Sides are drawn by chance, so one half is "
+            "expected."
+        ),
     )
 
 
 def _seconds(rows: Iterable[_Row]) -> Estimate:
     """The median with the interval between two order statistics, which needs no assumption about the shape."""
     timed = sorted(row.seconds for row in rows if row.seconds > 0)
-    title, definition = "Seconds per judgment", "Median time from the pair being shown to the answer."
+    title, definition = _("Seconds per judgment"), _("Median time from the pair being shown to the answer.")
     if not timed:
-        return Estimate(title, definition, "seconds", None, None, None, 0, reason="Nobody’s time was measured yet.")
+        return Estimate(title, definition, "seconds", None, None, None, 0, reason=_("Nobody’s time was measured yet."))
     n = len(timed)
     reach = Z_95 * math.sqrt(n) / 2
     low, high = timed[max(math.floor(n / 2 - reach), 0)], timed[min(math.ceil(n / 2 + reach), n - 1)]
@@ -267,8 +295,8 @@ def _rater(name: str, rows: list[_Row], votes: dict[int, dict[str, str]]) -> Rat
         agrees=share_of(
             sum(mine == theirs for mine, theirs in others),
             len(others),
-            "Agrees with others",
-            "Share of other people’s judgments on the same comparisons that said the same.",
-            "Shares no comparison with others yet.",
+            _("Agrees with others"),
+            _("Share of other people’s judgments on the same comparisons that said the same."),
+            _("Shares no comparison with others yet."),
         ),
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from annotator.models import Run
 from annotator.selectors.quality import METRICS as TITLES
 from annotator.selectors.quality import Estimate, estimates_of, share_of
@@ -83,7 +86,7 @@ def run_reliability(run: Run) -> Reliability | None:
             n=int(row["n"]),
             predicted=row["predicted"],
             # Split votes spread less than whole ones, so the interval for whole ones is wide enough.
-            observed=share_of(row["observed"] * row["n"], int(row["n"]), "Observed", "Share that people gave."),
+            observed=share_of(row["observed"] * row["n"], int(row["n"]), _("Observed"), _("Share that people gave.")),
         )
         for row in rows
     ]
@@ -97,6 +100,6 @@ def seconds_left(run: Run, series: Sequence[Series]) -> float | None:
 
 
 def _number(name: str, value: float) -> Number:
-    sentence, unit = METRICS.get(name, ("Reported by the engine under this name.", ""))
+    sentence, unit = METRICS.get(name, (gettext_noop("Reported by the engine under this name."), ""))
     kind = unit if unit in ("share", "seconds") else "count" if unit in COUNTED else "number"
-    return Number(name, value, unit, sentence, kind)
+    return Number(name, value, _(unit), _(sentence), kind)

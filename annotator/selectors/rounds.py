@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db.models import Count, QuerySet, Sum
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.lifecycles import AssignmentState, RoundState, RunKind, RunState
 from annotator.models import Assignment, Checkpoint, CheckpointKind, Comparison, Judgment, Project, Round, Run, Split
 
 STAGES = (
-    (RunKind.GENERATE, "Write answers", "The policies answer the prompts of this round."),
-    (None, "Collect judgments", "Raters compare the answers in pairs."),
-    (RunKind.REWARD, "Reward model", "A model learns to predict the raters' preference."),
-    (RunKind.DPO, "Train policy", "The policy learns from the judgments, starting from its parent."),
-    (RunKind.EVALUATE, "Evaluate", "The new checkpoint is held against its parent on prompts never trained on."),
+    (RunKind.GENERATE, _("Write answers"), _("The policies answer the prompts of this round.")),
+    (None, _("Collect judgments"), _("Raters compare the answers in pairs.")),
+    (RunKind.REWARD, _("Reward model"), _("A model learns to predict the raters' preference.")),
+    (RunKind.DPO, _("Train policy"), _("The policy learns from the judgments, starting from its parent.")),
+    (RunKind.EVALUATE, _("Evaluate"), _("The new checkpoint is held against its parent on prompts never trained on.")),
 )
 
 
@@ -43,8 +45,8 @@ class Stage:
     state  "waiting", "now", "done", "failed", or "cancelled"
     """
 
-    title: str
-    sentence: str
+    title: str | Promise
+    sentence: str | Promise
     state: str
     run: Run | None = None
 
@@ -85,7 +87,7 @@ def round_stages(round: Round) -> list[Stage]:
     return [_stage(round, newest.get(kind) if kind else None, kind, title, text) for kind, title, text in STAGES]
 
 
-def _stage(round: Round, run: Run | None, kind: RunKind | None, title: str, sentence: str) -> Stage:
+def _stage(round: Round, run: Run | None, kind: RunKind | None, title: str | Promise, sentence: str | Promise) -> Stage:
     if kind is None:
         reached = {RoundState.DRAFT: "waiting", RoundState.COLLECTING: "now"}
         state = reached.get(RoundState(round.state), "done" if round.launched_at else "cancelled")

@@ -8,6 +8,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from annotator.domain.lifecycles import RunKind, RunState
 from annotator.models import Checkpoint, Project, Run, RunEvent
@@ -17,11 +20,11 @@ EVENTS_SHOWN = 200
 SILENT_AFTER = timedelta(seconds=20)  # as in services.runs: by then another worker may take over
 
 KIND_TITLES = {
-    "sft": "Imitation",
-    "reward": "Reward model",
-    "dpo": "Policy training (DPO)",
-    "evaluate": "Evaluation",
-    "generate": "Writing answers",
+    "sft": gettext_lazy("Imitation"),
+    "reward": gettext_lazy("Reward model"),
+    "dpo": gettext_lazy("Policy training (DPO)"),
+    "evaluate": gettext_lazy("Evaluation"),
+    "generate": gettext_lazy("Writing answers"),
 }
 
 
@@ -125,19 +128,27 @@ def _newest_events(run: Run) -> QuerySet[RunEvent]:
 def _sentence(run: Run, newest: dict[str, Any], step: int, total: int) -> str:
     match RunState(run.state):
         case RunState.QUEUED:
-            return "Waiting for a free worker." if not run.error else f"Starts again. {run.error}"
+            if run.error:
+                return _("Starts again. %(error)s") % {"error": run.error}
+            return _("Waiting for a free worker.")
         case RunState.RUNNING:
             if run.heartbeat_at and timezone.now() - run.heartbeat_at > SILENT_AFTER:
-                return "Its worker has gone silent. Another one goes on from the last saved step."
-            doing = newest.get("stage", {}).get("sentence") or "Starting the engine."
+                return _("Its worker has gone silent. Another one goes on from the last saved step.")
+            doing = newest.get("stage", {}).get("sentence") or _("Starting the engine.")
             doing = _with_name(doing, _policy_names(run))
-            return f"{doing.rstrip('.')}: step {step:,} of {total:,}." if total and step else doing
+            if not (total and step):
+                return doing
+            return _("%(doing)s: step %(step)s of %(total)s.") % {
+                "doing": doing.rstrip("."),
+                "step": number_format(step, force_grouping=True),
+                "total": number_format(total, force_grouping=True),
+            }
         case RunState.SUCCEEDED:
-            return "Finished."
+            return _("Finished.")
         case RunState.FAILED:
-            return run.error or "Failed."
+            return run.error or _("Failed.")
         case RunState.CANCELLED:
-            return "Cancelled by a person."
+            return _("Cancelled by a person.")
 
 
 def _policy_names(run: Run) -> dict[str, str]:
@@ -148,5 +159,5 @@ def _policy_names(run: Run) -> dict[str, str]:
 
 
 def _with_name(sentence: str, names: dict[str, str]) -> str:
-    label, _, rest = sentence.partition(" ")
+    label, _space, rest = sentence.partition(" ")
     return f"{names[label]} {rest}" if label in names else sentence

@@ -9,6 +9,8 @@ from django.core.cache import cache
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from annotator import access
@@ -47,7 +49,7 @@ def status(request: SignedInRequest, slug: str, run_id: int) -> HttpResponse:
 def cancel(request: SignedInRequest, slug: str, run_id: int) -> HttpResponse:
     member = access.owner(request.user, slug)
     run_cancel(run=access.run_of(member, run_id))
-    messages.success(request, "The run is cancelled. Its worker stops within seconds.")
+    messages.success(request, _("The run is cancelled. Its worker stops within seconds."))
     return SeeOther(reverse("run", args=[slug, run_id]))
 
 
@@ -56,11 +58,11 @@ def chart(request: SignedInRequest, slug: str, run_id: int, code: str, theme: st
     """One chart as an image. The address carries the newest measurement, so the browser may keep it for good."""
     member = access.reader(request.user, slug)
     run = access.run_of(member, run_id)
-    key = f"chart-{run.pk}-{code}-{theme}-{select.run_last_measured(run)}"
+    key = f"chart-{run.pk}-{code}-{theme}-{select.run_last_measured(run)}-{get_language()}"
     drawn = cache.get(key)
     if drawn is None:
         if theme not in THEMES or (drawn := _drawn(run, code, THEMES[theme])) is None:
-            raise NotFound("This run has no such chart.")
+            raise NotFound(_("This run has no such chart."))
         cache.set(key, drawn, timeout=600)
     return HttpResponse(
         drawn, content_type="image/svg+xml", headers={"Cache-Control": "private, max-age=31536000, immutable"}

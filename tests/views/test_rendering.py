@@ -109,7 +109,7 @@ def test_a_number_measured_on_nothing_says_so_instead_of_one_half() -> None:
     (estimate,) = estimates_of({"win_rate": {"value": 0.5, "n": 0, "low": 0.0, "high": 1.0}})
 
     assert (estimate.value, estimate.n) == (None, 0)
-    assert "held out" in estimate.reason
+    assert "held out" in str(estimate.reason)
 
 
 def test_the_known_measures_come_first_and_unknown_ones_are_not_lost() -> None:
