@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
 
 from annotator.exceptions import Forbidden, NotFound
 from annotator.models import (
@@ -44,7 +45,7 @@ def reader(user: User, slug: str) -> Member:
     """Owners and reviewers: may see who wrote what."""
     found = member(user, slug)
     if found.role == Role.RATER:
-        raise Forbidden("Raters do not see these pages, so that their judgments stay blind.")
+        raise Forbidden(_("Raters do not see these pages, so that their judgments stay blind."))
     return found
 
 
@@ -66,7 +67,7 @@ def projects_readable(user: User) -> QuerySet[Project]:
 def project_maker(user: User) -> User:
     """Who may start a project."""
     if not user.is_staff:
-        raise Forbidden("Only people marked as staff may start a project. Ask the operator of this server.")
+        raise Forbidden(_("Only people marked as staff may start a project. Ask the operator of this server."))
     return user
 
 
@@ -80,48 +81,55 @@ def assignment_of(member: Member, assignment_id: int) -> Assignment:
     )
     return _only(
         rows.filter(pk=assignment_id, rater=member.user_id, comparison__round__project=member.project_id),
-        "There is no such comparison among yours.",
+        _("There is no such comparison among yours."),
     )
 
 
 def member_of(member: Member, member_id: int) -> Member:
     rows = Member.objects.select_related("user", "project")
-    return _only(rows.filter(pk=member_id, project=member.project_id), "There is no such member in this project.")
+    return _only(rows.filter(pk=member_id, project=member.project_id), _("There is no such member in this project."))
 
 
 def invitation_with(token_sha256: str) -> Invitation:
     """The invitation whose token has this digest: whoever holds the link may look at it."""
     rows = Invitation.objects.select_related("project", "created_by")
-    return _only(rows.filter(token_sha256=token_sha256), "There is no such invitation. Ask for a new link.")
+    return _only(rows.filter(token_sha256=token_sha256), _("There is no such invitation. Ask for a new link."))
 
 
 def prompt_of(member: Member, prompt_id: int) -> Prompt:
     return _only(
-        Prompt.objects.filter(pk=prompt_id, project=member.project_id), "There is no such prompt in this project."
+        Prompt.objects.filter(pk=prompt_id, project=member.project_id), _("There is no such prompt in this project.")
     )
 
 
 def round_of(member: Member, number: int) -> Round:
     rows = Round.objects.select_related("project", "parent", "launched_by")
-    return _only(rows.filter(number=number, project=member.project_id), f"There is no round {number} in this project.")
+    return _only(
+        rows.filter(number=number, project=member.project_id),
+        _("There is no round %(number)s in this project.") % {"number": number},
+    )
 
 
 def run_of(member: Member, run_id: int) -> Run:
     rows = Run.objects.select_related("project", "round")
-    return _only(rows.filter(pk=run_id, project=member.project_id), f"There is no run {run_id} in this project.")
+    return _only(
+        rows.filter(pk=run_id, project=member.project_id),
+        _("There is no run %(number)s in this project.") % {"number": run_id},
+    )
 
 
 def checkpoint_of(member: Member, checkpoint_id: int) -> Checkpoint:
     rows = Checkpoint.objects.select_related("project", "parent", "snapshot__round", "run__round")
     return _only(
-        rows.filter(pk=checkpoint_id, project=member.project_id), "There is no such checkpoint in this project."
+        rows.filter(pk=checkpoint_id, project=member.project_id), _("There is no such checkpoint in this project.")
     )
 
 
 def snapshot_of(member: Member, version: int) -> Snapshot:
     rows = Snapshot.objects.select_related("project", "round")
     return _only(
-        rows.filter(version=version, project=member.project_id), f"There is no snapshot {version} in this project."
+        rows.filter(version=version, project=member.project_id),
+        _("There is no snapshot %(number)s in this project.") % {"number": version},
     )
 
 

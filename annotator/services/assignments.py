@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from annotator.domain.lifecycles import AssignmentState, RoundState
 from annotator.domain.pairing import first_sits_left
@@ -39,7 +40,7 @@ def assignments_claim(*, rater: User, project: Project, wanted: int = 1 + AHEAD)
     held = list(mine)
     Assignment.objects.filter(pk__in=[one.pk for one in held]).update(leased_until=until)
     missing = wanted - len(held)
-    for _ in range(missing):
+    for _place in range(missing):
         comparison = _free_comparison(rater, project)
         if comparison is None:
             break
@@ -75,7 +76,7 @@ def assignment_skip(*, assignment: Assignment) -> None:
     )
     assignment.refresh_from_db(fields=["state"])
     if assignment.state == AssignmentState.ANSWERED:
-        raise StateNotAllowed("This comparison is answered already; undo it instead of skipping it.")
+        raise StateNotAllowed(_("This comparison is answered already; undo it instead of skipping it."))
 
 
 def assignments_sweep(*, now: datetime | None = None) -> int:

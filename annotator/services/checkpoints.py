@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from annotator import store
 from annotator.domain.lifecycles import CheckpointState, is_allowed
@@ -51,7 +52,7 @@ def checkpoint_promote(*, checkpoint: Checkpoint) -> Checkpoint:
     promoted one changes nothing. Raises StateNotAllowed for a reward model.
     """
     if checkpoint.kind != CheckpointKind.POLICY:
-        raise StateNotAllowed("Only a policy can be promoted; this is a reward model.")
+        raise StateNotAllowed(_("Only a policy can be promoted; this is a reward model."))
     siblings = Checkpoint.objects.select_for_update().filter(
         project_id=checkpoint.project_id, kind=CheckpointKind.POLICY
     )
@@ -69,7 +70,7 @@ def checkpoint_retire(*, checkpoint: Checkpoint) -> Checkpoint:
     """Turn a candidate down. The promoted policy cannot be retired: promote another one instead."""
     row = Checkpoint.objects.select_for_update().get(pk=checkpoint.pk)
     if row.state == CheckpointState.PROMOTED:
-        raise StateNotAllowed("This is the promoted policy; promote another checkpoint instead, and it retires.")
+        raise StateNotAllowed(_("This is the promoted policy; promote another checkpoint instead, and it retires."))
     if is_allowed(CheckpointState(row.state), CheckpointState.RETIRED):
         row.state = CheckpointState.RETIRED
         row.save(update_fields=["state"])

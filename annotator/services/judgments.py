@@ -6,6 +6,7 @@ import uuid
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from annotator.domain.asking import Said, Understood
 from annotator.domain.lifecycles import AssignmentState, RoundState
@@ -90,9 +91,9 @@ def _previous(assignment: Assignment, round_state: str) -> Judgment | None:
 def _take(assignment: Assignment, round_state: str) -> None:
     """Make the lease an answered assignment; the counting trigger refuses one too many."""
     if round_state == RoundState.ABANDONED:
-        raise RoundNotCollecting("This round was given up by its owner, so it takes no more judgments.")
+        raise RoundNotCollecting(_("This round was given up by its owner, so it takes no more judgments."))
     if assignment.state == AssignmentState.SKIPPED:
-        raise StateNotAllowed("You skipped this comparison. Your next one is ready.")
+        raise StateNotAllowed(_("You skipped this comparison. Your next one is ready."))
     if assignment.state == AssignmentState.LAPSED and round_state != RoundState.COLLECTING:
         raise AssignmentLapsed
     Assignment.objects.filter(pk=assignment.pk).update(state=AssignmentState.ANSWERED, ended_at=timezone.now())
@@ -100,7 +101,7 @@ def _take(assignment: Assignment, round_state: str) -> None:
 
 def _the_same(known: Judgment, assignment: Assignment) -> Judgment:
     if known.assignment_id != assignment.pk:
-        raise InputInvalid("This answer was sent for another comparison; reload the page.")
+        raise InputInvalid(_("This answer was sent for another comparison; reload the page."))
     return known
 
 
@@ -108,7 +109,7 @@ def _protocol(assignment: Assignment, protocol_id: int | None) -> Protocol:
     protocols = assignment.comparison.round.project.protocols
     found = protocols.first() if protocol_id is None else protocols.filter(pk=protocol_id).first()
     if found is None:
-        raise InputInvalid("This page belongs to another project; reload it.")
+        raise InputInvalid(_("This page belongs to another project; reload it."))
     return found
 
 

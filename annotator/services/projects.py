@@ -11,6 +11,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from annotator.domain.lifecycles import CheckpointState
 from annotator.exceptions import (
@@ -74,7 +75,7 @@ def project_update(*, project: Project, **fields: Any) -> Project:
     """Change the settings of a project. The base model and the slug stay. Raises InputInvalid."""
     for name, value in fields.items():
         if name not in SETTINGS:
-            raise InputInvalid(f"“{name}” cannot be changed.")
+            raise InputInvalid(_("“%(name)s” cannot be changed.") % {"name": name})
         setattr(project, name, value)
     _clean(project)
     project.save(update_fields=list(fields))
@@ -100,7 +101,7 @@ def member_set_role(*, project: Project, user: User, role: str) -> Member:
     """Give a person this role in the project, as a new member or instead of the old role. Raises LastOwner."""
     if role != Role.OWNER:
         _refuse_last_owner(project, user)
-    member, _ = Member.objects.update_or_create(project=project, user=user, defaults={"role": role})
+    member, _is_new = Member.objects.update_or_create(project=project, user=user, defaults={"role": role})
     return member
 
 
@@ -137,7 +138,9 @@ def invitation_accept(*, token: str, user: User) -> Member:
         raise InvitationSpent
     invitation.accepted_by, invitation.accepted_at = user, timezone.now()
     invitation.save(update_fields=["accepted_by", "accepted_at"])
-    member, _ = Member.objects.get_or_create(project=invitation.project, user=user, defaults={"role": invitation.role})
+    member, _is_new = Member.objects.get_or_create(
+        project=invitation.project, user=user, defaults={"role": invitation.role}
+    )
     return member
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 
 from annotator.domain.splits import content_sha256, split_of
 from annotator.exceptions import InputInvalid
@@ -73,20 +75,30 @@ def text_sha256(text: str) -> str:
 
 def _messages(number: int, conversation: object) -> list[dict[str, str]]:
     """The turns of something that should be a conversation."""
-    where = f"Prompt {number}"
     if not isinstance(conversation, Sequence) or isinstance(conversation, str) or not conversation:
-        raise InputInvalid(f"{where} is not a list of turns.")
+        raise InputInvalid(_("Prompt %(number)s is not a list of turns.") % {"number": number})
     messages = []
     for turn in conversation:
         if not isinstance(turn, Mapping) or turn.get("role") not in ROLES or not isinstance(turn.get("content"), str):
-            raise InputInvalid(f"{where}: every turn needs a “role” (system, user or assistant) and a “content” text.")
+            raise InputInvalid(
+                _("Prompt %(number)s: every turn needs a “role” (system, user or assistant) and a “content” text.")
+                % {"number": number}
+            )
         if "\x00" in turn["content"]:
-            raise InputInvalid(f"{where} contains a NUL character, which cannot be stored.")
+            raise InputInvalid(
+                _("Prompt %(number)s contains a NUL character, which cannot be stored.") % {"number": number}
+            )
         messages.append({"role": turn["role"], "content": turn["content"]})
     if messages[-1]["role"] != "user":
-        raise InputInvalid(f"{where} ends with {messages[-1]['role']}; the last turn must be the user's.")
+        raise InputInvalid(
+            _("Prompt %(number)s ends with %(role)s; the last turn must be the user's.")
+            % {"number": number, "role": messages[-1]["role"]}
+        )
     if not messages[-1]["content"].strip():
-        raise InputInvalid(f"{where}: the last turn is empty.")
+        raise InputInvalid(_("Prompt %(number)s: the last turn is empty.") % {"number": number})
     if sum(len(turn["content"]) for turn in messages) > MAX_PROMPT_CHARACTERS:
-        raise InputInvalid(f"{where} is longer than {MAX_PROMPT_CHARACTERS:,} characters.")
+        most = number_format(MAX_PROMPT_CHARACTERS, force_grouping=True)
+        raise InputInvalid(
+            _("Prompt %(number)s is longer than %(most)s characters.") % {"number": number, "most": most}
+        )
     return messages

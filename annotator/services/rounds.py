@@ -8,6 +8,8 @@ from django.db import transaction
 from django.db.models import Count, Max, Q
 from django.db.models.functions import Right
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from annotator.domain.lifecycles import CheckpointState, RoundState, RunKind, RunState, is_allowed
 from annotator.domain.verdicts import Outcome
@@ -44,7 +46,7 @@ def round_prepare(*, project: Project, settings: RoundSettings | None = None) ->
     policies = _writers(project)
     prompts = _prompts_for_round(project)
     if not prompts:
-        raise RoundNotReady("This project has no prompts yet. Add some first.")
+        raise RoundNotReady(_("This project has no prompts yet. Add some first."))
     sampling = settings.generate
     if len(policies) == 1:  # one writer must fill both sides of every comparison
         sampling = sampling.model_copy(update={"answers_per_prompt": 2 * sampling.answers_per_prompt})
@@ -74,8 +76,14 @@ def round_launch(*, round: Round, settings: RoundSettings, by: User | None) -> R
     decided = decided_for_training(locked)
     if decided < MIN_DECIDED:
         raise RoundNotReady(
-            f"Nothing to learn from yet: {decided} judgments of this round prefer one side on a training prompt, "
-            f"and {MIN_DECIDED} are needed. Judge some more comparisons first."
+            ngettext(
+                "Nothing to learn from yet: %(decided)s judgments of this round prefer one side on a training prompt, "
+                "and %(least)s are needed. Judge some more comparisons first.",
+                "Nothing to learn from yet: %(decided)s judgments of this round prefer one side on a training prompt, "
+                "and %(least)s are needed. Judge some more comparisons first.",
+                decided,
+            )
+            % {"decided": decided, "least": MIN_DECIDED}
         )
     locked.settings = settings.model_dump(mode="json")
     locked.parent = promoted_policy(locked.project)
@@ -111,7 +119,7 @@ def round_retry(*, round: Round) -> Run:
     locked = Round.objects.select_for_update().get(pk=round.pk)
     newest = locked.runs.order_by("-id").first()
     if newest is None or newest.state not in (RunState.FAILED, RunState.CANCELLED) or not locked.is_moving:
-        raise StateNotAllowed("No stage of this round has failed or was cancelled, so there is nothing to retry.")
+        raise StateNotAllowed(_("No stage of this round has failed or was cancelled, so there is nothing to retry."))
     return run_queue(
         project=locked.project,
         round=locked,
@@ -326,7 +334,10 @@ def _next_number(project: Project) -> int:
 
 def _require(round: Round, after: RoundState) -> None:
     if not is_allowed(RoundState(round.state), after):
-        raise StateNotAllowed(f"{round} is {round.state}, so it cannot become {after.value}. Reload the page.")
+        raise StateNotAllowed(
+            _("%(round)s is %(state)s, so it cannot become %(wanted)s. Reload the page.")
+            % {"round": round, "state": _(round.state), "wanted": _(after.value)}
+        )
 
 
 def _move(round: Round, after: RoundState) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, Max, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from annotator import store
 from annotator.domain.lifecycles import LIVE_RUN, RunKind, RunState
@@ -64,8 +65,10 @@ def run_cancel(*, run: Run) -> Run:
     """Cancel a live run; its worker notices within a second and stops the child. Twice is harmless."""
     Run.objects.filter(pk=run.pk, state__in=LIVE_RUN).update(state=RunState.CANCELLED, finished_at=timezone.now())
     run.refresh_from_db()
-    if run.state != RunState.CANCELLED:
-        raise StateNotAllowed(f"This run has {run.state} already, so there is nothing to cancel.")
+    if run.state == RunState.SUCCEEDED:
+        raise StateNotAllowed(_("This run has succeeded already, so there is nothing to cancel."))
+    if run.state == RunState.FAILED:
+        raise StateNotAllowed(_("This run has failed already, so there is nothing to cancel."))
     return run
 
 
