@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from annotator import access, store
@@ -57,7 +58,8 @@ def detail(request: SignedInRequest, slug: str, checkpoint_id: int) -> HttpRespo
 def promote(request: SignedInRequest, slug: str, checkpoint_id: int) -> HttpResponse:
     member = access.owner(request.user, slug)
     checkpoint = services.checkpoint_promote(checkpoint=access.checkpoint_of(member, checkpoint_id))
-    messages.success(request, f"{checkpoint} is promoted: the next round starts from it.")
+    promoted = _("%(checkpoint)s is promoted: the next round starts from it.") % {"checkpoint": checkpoint}
+    messages.success(request, promoted)
     return SeeOther(reverse("checkpoint", args=[slug, checkpoint_id]))
 
 
@@ -65,7 +67,7 @@ def promote(request: SignedInRequest, slug: str, checkpoint_id: int) -> HttpResp
 def retire(request: SignedInRequest, slug: str, checkpoint_id: int) -> HttpResponse:
     member = access.owner(request.user, slug)
     checkpoint = services.checkpoint_retire(checkpoint=access.checkpoint_of(member, checkpoint_id))
-    messages.success(request, f"{checkpoint} is retired.")
+    messages.success(request, _("%(checkpoint)s is retired.") % {"checkpoint": checkpoint})
     return SeeOther(reverse("checkpoint", args=[slug, checkpoint_id]))
 
 
@@ -75,5 +77,5 @@ def download(request: SignedInRequest, slug: str, checkpoint_id: int) -> HttpRes
     checkpoint = access.checkpoint_of(member, checkpoint_id)
     folder = store.store_path(checkpoint.path)
     if not checkpoint.path or not folder.is_dir():
-        raise NotFound("This checkpoint has no folder of its own: it is the base model as it is.")
+        raise NotFound(_("This checkpoint has no folder of its own: it is the base model as it is."))
     return folder_download(folder, f"{slug}-{checkpoint.name}")

@@ -9,6 +9,8 @@ from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from annotator import access
@@ -21,6 +23,12 @@ from annotator.selectors.quality import estimates_of, quality_of_project
 from annotator.selectors.rounds import round_can_retry, round_progress, round_stages
 from annotator.selectors.runs import runs_live
 from annotator.services import projects as services
+
+ROLE_GIVEN = {
+    "owner": gettext_noop("%(person)s is now owner."),
+    "reviewer": gettext_noop("%(person)s is now reviewer."),
+    "rater": gettext_noop("%(person)s is now rater."),
+}
 
 
 @require_http_methods(["GET", "POST"])
@@ -79,7 +87,7 @@ def settings(request: SignedInRequest, slug: str) -> HttpResponse:
         except InputInvalid as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, "The settings are saved.")
+            messages.success(request, _("The settings are saved."))
             return SeeOther(reverse("project-settings", args=[slug]))
     return render(request, "projects/settings.html", {**desk(member), "form": form}, status=422)
 
@@ -98,9 +106,9 @@ def member_role(request: SignedInRequest, slug: str, member_id: int) -> HttpResp
     member = access.member_of(owner, member_id)
     form = RoleForm(request.POST)
     if not form.is_valid():
-        raise InputInvalid("Choose one of the roles.")
+        raise InputInvalid(_("Choose one of the roles."))
     services.member_set_role(project=owner.project, user=member.user, role=form.cleaned_data["role"])
-    messages.success(request, f"{member.user} is now {form.cleaned_data['role']}.")
+    messages.success(request, _(ROLE_GIVEN[form.cleaned_data["role"]]) % {"person": member.user})
     return SeeOther(reverse("members", args=[slug]))
 
 
@@ -109,7 +117,7 @@ def member_remove(request: SignedInRequest, slug: str, member_id: int) -> HttpRe
     owner = access.owner(request.user, slug)
     member = access.member_of(owner, member_id)
     services.member_remove(project=owner.project, user=member.user)
-    messages.success(request, f"{member.user} left the project. Their judgments stay.")
+    messages.success(request, _("%(person)s left the project. Their judgments stay.") % {"person": member.user})
     return SeeOther(reverse("members", args=[slug]))
 
 
@@ -153,7 +161,8 @@ def guidelines(request: SignedInRequest, slug: str) -> HttpResponse:
     if not form.is_valid():
         return _guidelines_page(request, member, form, status=422)
     guideline = services.guideline_publish(project=member.project, text=form.cleaned_data["text"], by=request.user)
-    messages.success(request, f"Version {guideline.version} is what raters see from now on.")
+    published = _("Version %(number)s is what raters see from now on.") % {"number": guideline.version}
+    messages.success(request, published)
     return SeeOther(reverse("guidelines", args=[slug]))
 
 

@@ -6,6 +6,8 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.formats import number_format
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
 from annotator import access
@@ -57,7 +59,16 @@ def add(request: SignedInRequest, slug: str) -> HttpResponse:
         except InputInvalid as error:
             form.add_error(None, error.message)
         else:
-            again = f" {known:,} were here already." if known else ""
-            messages.success(request, f"{added:,} prompts are added.{again}")
+            messages.success(request, _added(added, known))
             return SeeOther(reverse("prompts", args=[slug]))
     return render(request, "prompts/add.html", {**desk(member), "form": form}, status=422)
+
+
+def _added(added: int, known: int) -> str:
+    """What came of the upload, in one sentence or two."""
+    sentence = ngettext("%(number)s prompts are added.", "%(number)s prompts are added.", added)
+    sentences = [sentence % {"number": number_format(added, force_grouping=True)}]
+    if known:
+        sentence = ngettext("%(number)s were here already.", "%(number)s were here already.", known)
+        sentences.append(sentence % {"number": number_format(known, force_grouping=True)})
+    return " ".join(sentences)

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from annotator import access
@@ -34,7 +35,8 @@ def protocol(request: SignedInRequest, slug: str) -> HttpResponse:
         except InputInvalid as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, f"Version {published.version} is how raters are asked from now on.")
+            said = _("Version %(number)s is how raters are asked from now on.") % {"number": published.version}
+            messages.success(request, said)
             return SeeOther(reverse("protocol", args=[slug]))
     return _page(request, member, form, status=422)
 

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from annotator import access, tasks
@@ -72,7 +73,7 @@ def launch(request: SignedInRequest, slug: str, number: int) -> HttpResponse:
             context = {**_launch(member, round, form, code), "refusal": error.message}
             return render(request, "rounds/launch.html", context, status=error.status)
         tasks.ring()
-        messages.success(request, f"{round} is launched. This page follows it.")
+        messages.success(request, _("%(round)s is launched. This page follows it.") % {"round": round})
         return SeeOther(reverse("round", args=[slug, number]))
     return render(request, "rounds/launch.html", _launch(member, round, form, code), status=422)
 
@@ -90,7 +91,7 @@ def prepare(request: SignedInRequest, slug: str) -> HttpResponse:
 def abandon(request: SignedInRequest, slug: str, number: int) -> HttpResponse:
     member = access.owner(request.user, slug)
     services.round_abandon(round=access.round_of(member, number))
-    messages.success(request, "The round is given up. Its judgments stay.")
+    messages.success(request, _("The round is given up. Its judgments stay."))
     return SeeOther(reverse("round", args=[slug, number]))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from annotator import access, store
@@ -34,5 +35,5 @@ def download(request: SignedInRequest, slug: str, version: int) -> HttpResponseB
     snapshot = access.snapshot_of(member, version)
     folder = store.store_path(snapshot.path)
     if not folder.is_dir():
-        raise NotFound("The folder of this snapshot is missing from the store. Restore it from a backup.")
+        raise NotFound(_("The folder of this snapshot is missing from the store. Restore it from a backup."))
     return folder_download(folder, f"{slug}-snapshot-{version}")
