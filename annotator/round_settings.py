@@ -252,9 +252,10 @@ def _form_field(field: FieldInfo, value: Any) -> forms.Field:
     limits = {
         key: getattr(limit, key) for limit in field.metadata for key in ("ge", "gt", "le", "lt") if hasattr(limit, key)
     }
+    description = gettext(field.description) if field.description else ""
     shared: dict[str, Any] = {
-        "label": gettext(field.title or ""),
-        "help_text": f"{gettext(field.description or '')} {_range_text(limits)}".strip(),
+        "label": field.title and gettext(field.title),
+        "help_text": f"{description} {_range_text(limits)}".strip(),
         "initial": repr(value).removesuffix(".0") if isinstance(value, float) else value,
         "required": not is_optional,
     }
