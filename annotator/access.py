@@ -17,6 +17,9 @@ from annotator.exceptions import Forbidden, NotFound
 from annotator.models import (
     Assignment,
     Checkpoint,
+    Comparison,
+    Gold,
+    Guideline,
     Invitation,
     Member,
     Project,
@@ -24,6 +27,7 @@ from annotator.models import (
     Role,
     Round,
     Run,
+    Sitting,
     Snapshot,
     User,
 )
@@ -82,6 +86,32 @@ def assignment_of(member: Member, assignment_id: int) -> Assignment:
     return _only(
         rows.filter(pk=assignment_id, rater=member.user_id, comparison__round__project=member.project_id),
         _("There is no such comparison among yours."),
+    )
+
+
+def sitting_of(member: Member, sitting_id: int) -> Sitting:
+    """The member's own practice or exam."""
+    rows = Sitting.objects.select_related("project", "user", "protocol")
+    return _only(
+        rows.filter(pk=sitting_id, user=member.user_id, project=member.project_id), "There is no such sitting of yours."
+    )
+
+
+def guideline_of(member: Member, version: int) -> Guideline:
+    rows = Guideline.objects.filter(version=version, project=member.project_id)
+    return _only(rows, f"There is no version {version} of the guidelines in this project.")
+
+
+def gold_of(member: Member, gold_id: int) -> Gold:
+    rows = Gold.objects.filter(pk=gold_id, project=member.project_id)
+    return _only(rows, "There is no such gold comparison in this project.")
+
+
+def comparison_of(member: Member, comparison_id: int) -> Comparison:
+    rows = Comparison.objects.select_related("prompt", "first", "second", "round__project")
+    return _only(
+        rows.filter(pk=comparison_id, round__project=member.project_id),
+        "There is no such comparison in this project.",
     )
 
 

@@ -15,6 +15,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.asking import Asking, ReasonWish, Said
+from annotator.domain.flags import WORDS
+from annotator.domain.gold import RIGHT_WORDS, USE_WORDS
 from annotator.domain.protocols import PRESETS as SCALES
 from annotator.domain.verdicts import APART, OPTIONAL
 from annotator.models import Protocol, Role
@@ -32,12 +34,24 @@ ROLES = [
 # --- judging -----------------------------------------------------------------
 
 
-class VerdictForm(forms.Form):
+def places(fields: dict[str, Any]) -> str:
+    """Two sliders as one answer: 37-82."""
+    return "-".join(filter(None, (fields.get("slider_left"), fields.get("slider_right"))))
+
+
+class FlagsForm(forms.Form):
+    """What a card says is wrong with its pair."""
+
+    flags = forms.MultipleChoiceField(required=False, choices=list(WORDS.items()))
+
+
+class VerdictForm(FlagsForm):
     """What the card sends: the answers, the key of this card, and how long it took."""
 
     answer = forms.CharField(required=False, max_length=40)
     key = forms.UUIDField(widget=forms.HiddenInput)
     protocol = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
+    guideline = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
     milliseconds = forms.FloatField(required=False, min_value=0, widget=forms.HiddenInput)
     slider_left = forms.CharField(required=False, max_length=3)
     slider_right = forms.CharField(required=False, max_length=3)
@@ -61,11 +75,15 @@ class VerdictForm(forms.Form):
     def sent(self) -> dict[str, str]:
         """What came, by field, to be shown again beside what does not fit."""
         sent = {name: str(self.data[name]) for name in self.data}
-        return {**sent, "answer": sent.get("answer") or self._places(sent)}
+        return {**sent, "answer": sent.get("answer") or places(sent)}
 
     @property
     def ticked(self) -> list[str]:
         return self.data.getlist("reasons") if isinstance(self.data, QueryDict) else []
+
+    @property
+    def flagged(self) -> list[str]:
+        return self.data.getlist("flags") if isinstance(self.data, QueryDict) else []
 
     def judgment(self) -> dict[str, Any]:
         """The arguments of `judgment_submit`; without JavaScript nobody measured the time, which is 0."""
@@ -75,12 +93,14 @@ class VerdictForm(forms.Form):
             "key": cleaned["key"],
             "seconds": (cleaned["milliseconds"] or 0.0) / 1000,
             "protocol_id": cleaned["protocol"],
+            "guideline_id": cleaned["guideline"],
+            "flags": cleaned["flags"],
         }
 
     def said(self) -> Said:
         cleaned = self.cleaned_data
         return Said(
-            answer=cleaned["answer"] or self._places(cleaned),
+            answer=cleaned["answer"] or places(cleaned),
             criteria={one.code: cleaned[f"criterion_{one.code}"] for one in self.asking.criteria},
             points={
                 one.code: (cleaned[f"points_left_{one.code}"], cleaned[f"points_right_{one.code}"])
@@ -92,14 +112,28 @@ class VerdictForm(forms.Form):
         )
 
     @staticmethod
-    def _places(fields: dict[str, Any]) -> str:
-        """Two sliders as one answer: 37-82."""
-        return "-".join(filter(None, (fields.get("slider_left"), fields.get("slider_right"))))
-
-    @staticmethod
     def new_key() -> uuid.UUID:
         """Drawn for each card that is shown, so that sending a card twice stores one judgment."""
         return uuid.uuid4()
+
+
+class SittingForm(forms.Form):
+    """What a question of practice or of an exam sends."""
+
+    number = forms.IntegerField(min_value=1, max_value=10_000)
+    answer = forms.CharField(required=False, max_length=40)
+    slider_left = forms.CharField(required=False, max_length=3)
+    slider_right = forms.CharField(required=False, max_length=3)
+    milliseconds = forms.FloatField(required=False, min_value=0)
+
+    def answer_given(self) -> dict[str, Any]:
+        """The arguments of `sitting_answer`."""
+        cleaned = self.cleaned_data
+        return {
+            "number": cleaned["number"],
+            "answer": cleaned["answer"] or places(cleaned),
+            "seconds": (cleaned["milliseconds"] or 0.0) / 1000,
+        }
 
 
 # --- people ------------------------------------------------------------------
@@ -176,6 +210,52 @@ class ProjectSettingsForm(forms.Form):
         label=_("Promote by itself"),
         help_text=_("Promote a new checkpoint when its win rate is above one half with 95 % confidence."),
     )
+    flags_to_set_aside = forms.IntegerField(
+        min_value=1,
+        max_value=10,
+        initial=2,
+        label=_("Set aside after"),
+        help_text=_(
+            "Raters who flag a pair as unsafe, personal, broken or not blind before nobody is shown it any more."
+        ),
+    )
+    content_warning = forms.CharField(
+        required=False,
+        max_length=4_000,
+        label=_("Warning about the content"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_(
+            "What raters may meet here, in Markdown. They are asked first, and may opt out. Empty: no warning."
+        ),
+    )
+    is_blurred = forms.BooleanField(
+        required=False,
+        label=_("Blur until asked"),
+        help_text=_("Questions and answers stay blurred until the rater asks to see them."),
+    )
+    exam_questions = forms.IntegerField(
+        min_value=0,
+        max_value=100,
+        initial=0,
+        label=_("Questions of the exam"),
+        help_text=_("Gold comparisons that a new rater judges before the first real one. 0: no exam."),
+    )
+    exam_pass_share = forms.FloatField(
+        min_value=0,
+        max_value=1,
+        initial=0.8,
+        label=_("Pass mark"),
+        help_text=_("Share of right answers, from 0 to 1."),
+    )
+    exam_attempts = forms.IntegerField(
+        min_value=1, max_value=10, initial=2, label=_("Attempts"), help_text=_("How often a rater may try.")
+    )
+    exam_again = forms.BooleanField(
+        required=False,
+        initial=True,
+        label=_("Again when the guidelines change"),
+        help_text=_("A version that has to be read asks for the exam again."),
+    )
     launch_at_judgments = forms.IntegerField(
         required=False,
         min_value=1,
@@ -195,6 +275,8 @@ class ProjectSettingsForm(forms.Form):
         named = [
             (_("Project"), ["name", "slug", "base_model", "description", "guideline"]),
             (_("Judging"), ["preset", "overlap", "overlap_share", "lease_minutes"]),
+            (_("Entrance"), ["exam_questions", "exam_pass_share", "exam_attempts", "exam_again"]),
+            (_("Content"), ["content_warning", "is_blurred", "flags_to_set_aside"]),
             (_("Rounds"), ["prompts_per_round", "comparisons_per_prompt"]),
             (_("By itself"), ["auto_promote", "launch_at_judgments", "launch_every_hours"]),
         ]
@@ -236,6 +318,48 @@ class GuidelineForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 18}),
         help_text=_("Markdown. Raters see the new version with their next comparison."),
     )
+    must_read = forms.BooleanField(
+        required=False,
+        initial=True,
+        label=_("Raters read it first"),
+        help_text=_("They are shown what is new before their next comparison. Leave it out for a corrected comma."),
+    )
+
+
+class GoldForm(forms.Form):
+    """A comparison whose answer is known."""
+
+    use = forms.ChoiceField(
+        label=_("Use"), choices=[(use.value, words) for use, words in USE_WORDS.items()], initial="practice"
+    )
+    system = forms.CharField(
+        required=False, max_length=20_000, label=_("Instructions"), widget=forms.Textarea(attrs={"rows": 2})
+    )
+    prompt = forms.CharField(max_length=20_000, label=_("Question"), widget=forms.Textarea(attrs={"rows": 3}))
+    first = forms.CharField(max_length=LONGEST_EDIT, label=_("Answer A"), widget=forms.Textarea(attrs={"rows": 6}))
+    second = forms.CharField(max_length=LONGEST_EDIT, label=_("Answer B"), widget=forms.Textarea(attrs={"rows": 6}))
+    right = forms.MultipleChoiceField(
+        label=_("What is right"),
+        choices=[(kind.value, words) for kind, words in RIGHT_WORDS.items()],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("One or several. How strongly somebody prefers an answer is never wrong."),
+    )
+    explanation = forms.CharField(
+        max_length=4_000,
+        label=_("Why"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_(
+            "Raters read this after they answered, in Markdown. Write {A} and {B} for the answers: who sees them the other "
+            "way round reads the other letter."
+        ),
+    )
+
+    def gold(self) -> dict[str, Any]:
+        """The arguments of `gold_add`."""
+        cleaned = dict(self.cleaned_data)
+        system, prompt = cleaned.pop("system"), cleaned.pop("prompt")
+        before = [{"role": "system", "content": system}] if system else []
+        return {**cleaned, "messages": [*before, {"role": "user", "content": prompt}]}
 
 
 class ProtocolForm(forms.Form):

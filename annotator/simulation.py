@@ -20,7 +20,7 @@ import httpx
 from annotator.domain.raters import RuleRater
 
 VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"])
-STATES = ("ready", "preparing", "done")
+STATES = ("ready", "preparing", "done", "content", "declined", "guideline", "exam")
 POLL_SECONDS = 2.0
 TRIES = 7  # of one request, while the server is away or overloaded: half a minute in all
 REQUEST_SECONDS = 30.0
@@ -46,8 +46,11 @@ class Form:
 class Page:
     """What a rater needs to see of a page.
 
-    state  where there is nothing to judge: "done", "preparing", or "ready" when others hold what there is; else empty
-    forms  every form, and the one that takes the verdict
+    state     where there is nothing to judge: "done", "preparing", or "ready" when others hold what there is, or
+              what stands before the next pair; else empty
+    forms     every form
+    verdict   the one that takes the verdict
+    entrance  the one that says that the guidelines are read
     shown  when it arrived, on this machine's clock
     """
 
@@ -55,6 +58,7 @@ class Page:
     state: str = ""
     forms: list[Form] = field(default_factory=list)
     verdict: Form | None = None
+    entrance: Form | None = None
     shown: float = field(default_factory=time.monotonic)
 
     @property
@@ -78,6 +82,8 @@ class _Reader(HTMLParser):
             self.page.forms.append(self._form)
             if "data-verdict-form" in attributes:
                 self.page.verdict = self._form
+            if "data-entrance-form" in attributes:
+                self.page.entrance = self._form
         elif tag == "input" and self._form and attributes.get("type") == "hidden" and "name" in attributes:
             self._form.hidden[attributes["name"]] = attributes.get("value", "")
         elif tag == "button" and self._form and attributes.get("name") == "answer":
@@ -188,6 +194,18 @@ class HttpRater:
 
     def look(self) -> Page:
         """The page with this rater's next comparison, or why there is none."""
+        page = self._looked()
+        if page.entrance is not None:  # nobody reads it, but what is stored should say that it was shown
+            self._send("POST", page.entrance.action, page.entrance.hidden)
+            page = self._looked()
+        if page.state in ("content", "declined", "exam"):
+            raise SimulationStopped(
+                f"{self.account.username} is asked about the {page.state} first, which only people can answer. "
+                "Turn that off in the settings of the project."
+            )
+        return page
+
+    def _looked(self) -> Page:
         response = self._send("GET", self.site.judge)
         if response.status_code != httpx.codes.OK:
             raise SimulationStopped(f"{response.url} answered {response.status_code} instead of a comparison.")

@@ -2,7 +2,21 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from annotator.views import account, annotate, checkpoints, projects, prompts, protocols, rounds, runs, snapshots
+from annotator.views import (
+    account,
+    annotate,
+    checkpoints,
+    entrance,
+    flags,
+    gold,
+    projects,
+    prompts,
+    protocols,
+    rounds,
+    runs,
+    sittings,
+    snapshots,
+)
 
 judge = [
     path("", annotate.judge, name="judge"),
@@ -10,6 +24,12 @@ judge = [
     path("alive/", annotate.alive, name="judge-alive"),
     path("keys/", annotate.keys, name="judge-keys"),
     path("mine/", annotate.mine, name="judge-mine"),
+    path("content/", entrance.content, name="judge-content"),
+    path("guidelines/<int:version>/read/", entrance.guideline, name="judge-guideline"),
+    path("around/", entrance.around, name="judge-around"),
+    path("practice/", sittings.practice, name="practice"),
+    path("exam/", sittings.exam, name="exam"),
+    path("sittings/<int:sitting_id>/", sittings.sitting, name="sitting"),
     path("<int:assignment_id>/", annotate.assignment, name="assignment"),
     path("<int:assignment_id>/skip/", annotate.skip, name="assignment-skip"),
 ]
@@ -17,6 +37,7 @@ judge = [
 members = [
     path("", projects.members, name="members"),
     path("<int:member_id>/role/", projects.member_role, name="member-role"),
+    path("<int:member_id>/attempt/", projects.member_attempt, name="member-attempt"),
     path("<int:member_id>/remove/", projects.member_remove, name="member-remove"),
 ]
 
@@ -50,6 +71,11 @@ project: list[URLPattern | URLResolver] = [
     path("invitations/", projects.invitation_create, name="invitation-create"),
     path("guidelines/", projects.guidelines, name="guidelines"),
     path("protocol/", protocols.protocol, name="protocol"),
+    path("gold/", gold.index, name="gold"),
+    path("gold/<int:gold_id>/retire/", gold.retire, name="gold-retire"),
+    path("flags/", flags.index, name="flags"),
+    path("flags/<int:comparison_id>/put-back/", flags.put_back, name="flag-put-back"),
+    path("flags/<int:comparison_id>/set-aside/", flags.set_aside, name="flag-set-aside"),
     path("prompts/", prompts.index, name="prompts"),
     path("prompts/add/", prompts.add, name="prompts-add"),
     path("prompts/<int:prompt_id>/", prompts.detail, name="prompt"),

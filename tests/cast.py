@@ -1,7 +1,7 @@
 """A small cast, the same everywhere.
 
-Olga owns the shop, Rui reviews it, Ann rates it, Max is an outsider, and Otto
-owns another project. Import the fixtures into a folder's conftest.py.
+Olga owns the shop, Rui reviews it, Ann rates it, all three have read its guideline
+and know the page; Max is an outsider, and Otto owns another project. Import the fixtures into a folder's conftest.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 
 from annotator.models import Project, Role, Round, User
 from annotator.services.projects import member_set_role
-from tests.factories import person, project_of, round_collecting, round_turned
+from tests.factories import at_home, person, project_of, round_collecting, round_turned
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ def cast(db: None, store: Path) -> Cast:
     shop, garden = project_of(olga, "shop"), project_of(otto, "garden", prompts=1)
     member_set_role(project=shop, user=rui, role=Role.REVIEWER)
     member_set_role(project=shop, user=ann, role=Role.RATER)
+    for user in (olga, rui, ann):
+        at_home(shop, user)
     return Cast(olga, rui, ann, max_, otto, shop, garden)
 
 

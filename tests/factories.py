@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from annotator.domain.asking import Said
 from annotator.domain.lifecycles import RoundState, RunState
-from annotator.models import Assignment, Judgment, Project, Round, Run, User
+from annotator.models import Assignment, Gold, Judgment, Member, Project, Round, Run, User
 from annotator.services.assignments import assignment_claim
+from annotator.services.entrance import guideline_acknowledge, member_shown_around
+from annotator.services.gold import gold_add
 from annotator.services.judgments import judgment_submit
 from annotator.services.projects import project_create
 from annotator.services.prompts import prompts_add
@@ -22,6 +24,28 @@ PASSWORD = "correct horse battery"
 
 def person(username: str, *, is_staff: bool = False) -> User:
     return User.objects.create_user(username, password=PASSWORD, is_staff=is_staff)
+
+
+def at_home(project: Project, user: User) -> None:
+    """This member has read the guideline and was shown around."""
+    guideline = project.guidelines.first()
+    assert guideline is not None
+    guideline_acknowledge(guideline=guideline, user=user)
+    member_shown_around(member=Member.objects.get(project=project, user=user))
+
+
+def gold_of(project: Project, *, use: str, number: int = 1, right: Sequence[str] = ("first",)) -> Gold:
+    """A pair whose answer is known; each number is another one."""
+    return gold_add(
+        project=project,
+        use=use,
+        messages=[{"role": "user", "content": f"May I return cup {number}?"}],
+        first=f"Yes, gladly, within 30 days. ({number})",
+        second=f"Never. ({number})",
+        right=right,
+        explanation="{A} is the **kinder** answer.",
+        by=None,
+    )
 
 
 def project_of(owner: User, slug: str, *, prompts: int = 8, overlap_share: float = 1.0) -> Project:

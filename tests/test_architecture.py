@@ -47,8 +47,8 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
 }
 RECIPES = ("sft", "reward", "dpo", "generate", "evaluate")
 SERVICES_IN_ORDER = (
-    "protocols", "projects", "prompts", "comparisons", "renderings", "assignments", "judgments", "raters", "snapshots",
-    "checkpoints", "runs", "rounds",
+    "protocols", "entrance", "projects", "prompts", "comparisons", "renderings", "flags", "assignments", "judgments",
+    "raters", "gold", "sittings", "snapshots", "checkpoints", "runs", "rounds",
 )  # fmt: skip
 
 

@@ -34,12 +34,13 @@ ACTIONS: dict[str, tuple[str, str]] = {
     "spare-1": (_("Answer, further"), "KeyB"),
     "spare-2": (_("Answer, furthest"), "KeyN"),
     "undo": (_("Undo: see the last judgment again"), "KeyZ"),
-    "skip": (_("Skip: give this comparison to others"), "KeyX"),
+    "skip": (_("Skip or flag; once more skips"), "KeyX"),
     "guidelines": (_("Guidelines"), "KeyC"),
     "reason": (_("Add a reason"), "KeyV"),
     "difference": (_("Show how the answers differ"), "KeyM"),
     "fold": (_("Fold or unfold long answers"), "KeyL"),
     "flip": (_("On a narrow screen: go to the other answer"), "KeyO"),
+    "unveil": (_("Show blurred text"), "Space"),
 }  # fmt: skip
 BINDABLE = re.compile(r"Key[A-Z]|Digit[0-9]|Numpad[0-9]|Space|Comma|Period|Slash|Semicolon|Quote|Backquote|Minus|Equal|"
                       r"BracketLeft|BracketRight|Backslash|IntlBackslash|F[2-9]|ArrowLeft|ArrowRight")  # fmt: skip

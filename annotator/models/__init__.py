@@ -1,8 +1,19 @@
 """The nouns: what one row means, and what can never be stored."""
 
 from annotator.models.comparisons import Assignment, Comparison
+from annotator.models.flags import Flag
+from annotator.models.gold import Gold, Sitting, SittingAnswer
 from annotator.models.judgments import Judgment
-from annotator.models.projects import Guideline, Invitation, Member, Project, Role, User
+from annotator.models.projects import (
+    Acknowledgement,
+    Content,
+    Guideline,
+    Invitation,
+    Member,
+    Project,
+    Role,
+    User,
+)
 from annotator.models.prompts import Prompt, Response, Split
 from annotator.models.protocols import Protocol
 from annotator.models.renderings import Rendering
@@ -11,10 +22,14 @@ from annotator.models.runs import Checkpoint, CheckpointKind, Run, RunEvent
 from annotator.models.snapshots import Snapshot
 
 __all__ = [
+    "Acknowledgement",
     "Assignment",
     "Checkpoint",
     "CheckpointKind",
     "Comparison",
+    "Content",
+    "Flag",
+    "Gold",
     "Guideline",
     "Invitation",
     "Judgment",
@@ -28,6 +43,8 @@ __all__ = [
     "Round",
     "Run",
     "RunEvent",
+    "Sitting",
+    "SittingAnswer",
     "Snapshot",
     "Split",
     "User",

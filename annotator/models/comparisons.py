@@ -11,12 +11,20 @@ from annotator.models.choices import choices_of, one_of
 from annotator.models.prompts import Response
 
 
+class ComparisonQuerySet(models.QuerySet["Comparison"]):
+    def in_play(self) -> ComparisonQuerySet:
+        """All but what was set aside."""
+        return self.filter(set_aside_at__isnull=True)
+
+
 class Comparison(models.Model):
     """Two responses to one prompt inside a round, to be judged by `wanted` people.
 
     `held` and `answered` count its assignments in those states. A trigger keeps
     them, whoever writes, so that `comparison_slots_within_wanted` makes more
     than k leases and judgments impossible rather than unlikely.
+
+    set_aside_at  since when it is out of the queue and out of snapshots, because raters flagged it
     """
 
     round = models.ForeignKey("annotator.Round", models.CASCADE, related_name="comparisons")
@@ -26,7 +34,10 @@ class Comparison(models.Model):
     wanted = models.PositiveSmallIntegerField(default=1)
     held = models.PositiveSmallIntegerField(default=0)
     answered = models.PositiveSmallIntegerField(default=0)
+    set_aside_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = ComparisonQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]
@@ -41,9 +52,10 @@ class Comparison(models.Model):
             # The queue reads only comparisons with a free slot.
             models.Index(
                 fields=["round", "id"],
-                condition=Q(wanted__gt=F("held") + F("answered")),
+                condition=Q(wanted__gt=F("held") + F("answered"), set_aside_at__isnull=True),
                 name="comparison_with_free_slot",
             ),
+            models.Index(fields=["round"], condition=Q(set_aside_at__isnull=False), name="comparison_set_aside"),
         ]
 
     def __str__(self) -> str:

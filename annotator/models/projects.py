@@ -25,6 +25,12 @@ class Role(models.TextChoices):
     RATER = "rater", _("Rater")  # judges, and sees nothing of who wrote what
 
 
+class Content(models.TextChoices):
+    UNASKED = "unasked", "Not asked yet"
+    ACCEPTED = "accepted", "Wants to see it"
+    DECLINED = "declined", "Opted out"
+
+
 class Project(models.Model):
     """One model being shaped by one group of people under one protocol."""
 
@@ -57,6 +63,31 @@ class Project(models.Model):
     comparisons_per_prompt = models.PositiveSmallIntegerField(
         default=2, validators=[MinValueValidator(1)], help_text="Comparisons made from the answers to one prompt."
     )
+    flags_to_set_aside = models.PositiveSmallIntegerField(
+        default=2,
+        validators=[MinValueValidator(1), MaxValueValidator(10)],
+        help_text="Raters who flag a comparison before it is set aside.",
+    )
+    content_warning = models.TextField(
+        blank=True, help_text="What raters may meet here; they are asked first whether they want to."
+    )
+    is_blurred = models.BooleanField(default=False, help_text="Answers stay blurred until the rater asks to see them.")
+    exam_questions = models.PositiveSmallIntegerField(
+        default=0,
+        validators=[MaxValueValidator(100)],
+        help_text="Questions of the exam that raters pass before they begin; 0: no exam.",
+    )
+    exam_pass_share = models.FloatField(
+        default=0.8,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="Share of right answers that passes the exam.",
+    )
+    exam_attempts = models.PositiveSmallIntegerField(
+        default=2, validators=[MinValueValidator(1), MaxValueValidator(10)], help_text="Attempts at the exam."
+    )
+    exam_again = models.BooleanField(
+        default=True, help_text="Whether a guideline that has to be read asks for the exam again."
+    )
     auto_promote = models.BooleanField(
         default=True,
         help_text="Promote a new checkpoint by itself when its win rate is above one half with 95 % confidence.",
@@ -82,15 +113,24 @@ class Project(models.Model):
 
 
 class Member(models.Model):
-    """A person's role in a project: one per person and project."""
+    """A person's role in a project: one per person and project.
+
+    content           what they said to the project's warning about its content
+    shown_around_at   when they had been shown around the judgment page
+    further_attempts  at the exam, which an owner granted beside the usual ones
+    """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="members")
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices)
+    content = models.CharField(max_length=10, choices=Content.choices, default=Content.UNASKED)
+    shown_around_at = models.DateTimeField(null=True)
+    further_attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [
+            models.CheckConstraint(condition=Q(content__in=Content.values), name="member_content_is_known"),
             models.UniqueConstraint(fields=["project", "user"], name="member_once_per_project"),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="member_role_is_known"),
         ]
@@ -125,11 +165,15 @@ class Invitation(models.Model):
 
 
 class Guideline(models.Model):
-    """One published version of what raters should look for. Rows never change."""
+    """One published version of what raters should look for. Rows never change.
+
+    must_read  whether raters are asked to read it before their next comparison; a corrected comma need not be
+    """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="guidelines")
     version = models.PositiveIntegerField()
     text = models.TextField()
+    must_read = models.BooleanField(default=True)
     published_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -141,3 +185,19 @@ class Guideline(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project}, guideline v{self.version}"
+
+
+class Acknowledgement(models.Model):
+    """A person said that they had read this version of a guideline."""
+
+    guideline = models.ForeignKey(Guideline, models.CASCADE, related_name="acknowledgements")
+    user = models.ForeignKey(User, models.CASCADE, related_name="acknowledgements")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["guideline", "user"], name="acknowledgement_once_per_guideline_and_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.guideline}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 
-from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from annotator.domain.gold import SittingKind
 from annotator.domain.lifecycles import AssignmentState, CheckpointState, RoundState
 from annotator.models import (
     Checkpoint,
@@ -19,7 +20,9 @@ from annotator.models import (
     Member,
     Project,
     Protocol,
+    Role,
     Round,
+    Sitting,
     User,
 )
 
@@ -96,13 +99,17 @@ def memberships_of(user: User) -> QuerySet[Member]:
 
 
 def members_of(project: Project) -> QuerySet[Member]:
-    """The project's people with how much each has judged and when last."""
+    """The project's people with how much each has judged, when last, and how their exams went."""
     theirs = Q(user__assignments__comparison__round__project=project, user__assignments__state=AssignmentState.ANSWERED)
+    exams = Sitting.objects.filter(project=project, user=OuterRef("user"), kind=SittingKind.EXAM).order_by()
+    failed = exams.filter(passed=False).values("user").annotate(n=Count("pk"))
     return (
         project.members.select_related("user")
         .annotate(
             judged=Count("user__assignments", filter=theirs),
             last_judged=Max("user__assignments__ended_at", filter=theirs),
+            exam_passed=Exists(exams.filter(passed=True)),
+            exams_failed=Coalesce(Subquery(failed.values("n")), 0),
         )
         .order_by("user__username")
     )
@@ -127,17 +134,10 @@ def guideline_newest(project: Project) -> Guideline | None:
     return project.guidelines.first()
 
 
-def guideline_news(user: User, newest: Guideline | None) -> Literal["", "new", "changed"]:
-    """Whether this rater has judged under no guideline of the project yet, or only under earlier versions."""
-    if newest is None:
-        return ""
-    theirs = Judgment.objects.filter(assignment__rater=user, assignment__comparison__round__project=newest.project_id)
-    last = theirs.order_by("-pk").values_list("guideline_id").first()
-    if last is None:
-        return "new"
-    return "" if last[0] == newest.pk else "changed"
-
-
 def guidelines_of(project: Project) -> QuerySet[Guideline]:
-    """All versions, newest first."""
-    return project.guidelines.select_related("published_by")
+    """All versions, newest first, each with how many raters of the project have read it."""
+    raters = Member.objects.filter(project=project, role=Role.RATER).values("user")
+    read = Q(acknowledgements__user__in=raters)
+    return project.guidelines.select_related("published_by").annotate(
+        read_by=Count("acknowledgements", filter=read, distinct=True)
+    )

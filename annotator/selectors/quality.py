@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -250,7 +250,7 @@ def _measured(rows: list[_Row]) -> Quality:
             _("Both bad"),
             _("Share of judgments that turn both answers down."),
         ),
-        seconds=_seconds(rows),
+        seconds=seconds_median(row.seconds for row in rows),
         raters=[_rater(name, theirs, votes) for name, theirs in sorted(by_rater.items(), key=lambda i: -len(i[1]))],
     )
 
@@ -260,11 +260,11 @@ def _agreement(found: Agreement, title: Promise, definition: Promise, kind: str)
     return Estimate(title, definition, kind, found.value, found.low, found.high, found.n, unit, reason)
 
 
-def _left(rows: Iterable[_Row]) -> Estimate:
-    decided = [row for row in rows if row.is_decided]
+def left_share(went_left: Sequence[bool]) -> Estimate:
+    """Of judgments that prefer a side: whether each went to the left one."""
     return share_of(
-        sum(row.went_left for row in decided),
-        len(decided),
+        sum(went_left),
+        len(went_left),
         _("Went left"),
         _(
             "Share of decided judgments that prefer the left answer. Sides are drawn by chance, so one half is "
@@ -273,9 +273,9 @@ def _left(rows: Iterable[_Row]) -> Estimate:
     )
 
 
-def _seconds(rows: Iterable[_Row]) -> Estimate:
+def seconds_median(seconds: Iterable[float]) -> Estimate:
     """The median with the interval between two order statistics, which needs no assumption about the shape."""
-    timed = sorted(row.seconds for row in rows if row.seconds > 0)
+    timed = sorted(one for one in seconds if one > 0)
     title, definition = _("Seconds per judgment"), _("Median time from the pair being shown to the answer.")
     if not timed:
         return Estimate(title, definition, "seconds", None, None, None, 0, reason=_("Nobody’s time was measured yet."))
@@ -285,12 +285,16 @@ def _seconds(rows: Iterable[_Row]) -> Estimate:
     return Estimate(title, definition, "seconds", median(timed), low, high, n)
 
 
+def _left(rows: Iterable[_Row]) -> Estimate:
+    return left_share([row.went_left for row in rows if row.is_decided])
+
+
 def _rater(name: str, rows: list[_Row], votes: dict[int, dict[str, str]]) -> RaterQuality:
     others = [(row.side, side) for row in rows for rater, side in votes[row.comparison].items() if rater != name]
     return RaterQuality(
         username=name,
         judgments=len(rows),
-        seconds=_seconds(rows).value,
+        seconds=seconds_median(row.seconds for row in rows).value,
         left=_left(rows),
         agrees=share_of(
             sum(mine == theirs for mine, theirs in others),

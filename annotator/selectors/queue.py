@@ -32,7 +32,7 @@ class Progress:
 def progress_for_rater(rater: User, project: Project) -> Progress:
     """How far this rater and everybody together are in the newest round."""
     newest = Round.objects.filter(project=project).exclude(state=RoundState.ABANDONED).order_by("-number").first()
-    totals = Comparison.objects.filter(round=newest).aggregate(answered=Sum("answered"), wanted=Sum("wanted"))
+    totals = Comparison.objects.in_play().filter(round=newest).aggregate(answered=Sum("answered"), wanted=Sum("wanted"))
     mine = Assignment.objects.filter(rater=rater, comparison__round=newest).aggregate(
         answered=Count("id", filter=Q(state=AssignmentState.ANSWERED)),
         held=Count("id", filter=Q(state=AssignmentState.HELD)),
@@ -112,6 +112,8 @@ def judgments_of(rater: User, project: Project, *, before: int | None = None) ->
 
 def _has_free(rater: User, newest: Round | None) -> bool:
     taken = Assignment.objects.filter(comparison=OuterRef("pk"), rater=rater).exclude(state=AssignmentState.LAPSED)
-    return Comparison.objects.filter(
-        ~Exists(taken), round=newest, round__state=RoundState.COLLECTING, wanted__gt=F("held") + F("answered")
-    ).exists()
+    return (
+        Comparison.objects.in_play()
+        .filter(~Exists(taken), round=newest, round__state=RoundState.COLLECTING, wanted__gt=F("held") + F("answered"))
+        .exists()
+    )

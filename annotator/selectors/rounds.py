@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -24,7 +24,8 @@ STAGES = (
 class RoundProgress:
     """How many judgments a round wants, has and lends out.
 
-    decided  judgments that prefer a side on a prompt that may be trained on: what a launch learns from
+    decided    judgments that prefer a side on a prompt that may be trained on: what a launch learns from
+    set_aside  comparisons that raters flagged, which count for nothing else here
     """
 
     comparisons: int
@@ -32,6 +33,7 @@ class RoundProgress:
     answered: int
     held: int
     decided: int
+    set_aside: int
 
     @property
     def share(self) -> float:
@@ -53,8 +55,11 @@ class Stage:
 
 def rounds_of(project: Project) -> QuerySet[Round]:
     """The project's rounds, newest first, each with its sums."""
+    in_play = Q(comparisons__set_aside_at=None)
     return project.rounds.annotate(
-        comparison_count=Count("comparisons"), wanted=Sum("comparisons__wanted"), answered=Sum("comparisons__answered")
+        comparison_count=Count("comparisons"),
+        wanted=Sum("comparisons__wanted", filter=in_play),
+        answered=Sum("comparisons__answered", filter=in_play),
     ).order_by("-number")
 
 
@@ -64,11 +69,16 @@ def round_newest(project: Project) -> Round | None:
 
 
 def round_progress(round: Round) -> RoundProgress:
-    sums = Comparison.objects.filter(round=round).aggregate(
-        comparisons=Count("id"), wanted=Sum("wanted"), answered=Sum("answered"), held=Sum("held")
+    sums = (
+        Comparison.objects.in_play()
+        .filter(round=round)
+        .aggregate(comparisons=Count("id"), wanted=Sum("wanted"), answered=Sum("answered"), held=Sum("held"))
     )
     decided = Judgment.objects.current().filter(
-        assignment__comparison__round=round, assignment__comparison__prompt__split=Split.TRAIN, preferred__isnull=False
+        assignment__comparison__round=round,
+        assignment__comparison__prompt__split=Split.TRAIN,
+        assignment__comparison__set_aside_at=None,
+        preferred__isnull=False,
     )
     return RoundProgress(
         comparisons=sums["comparisons"],
@@ -76,6 +86,7 @@ def round_progress(round: Round) -> RoundProgress:
         answered=sums["answered"] or 0,
         held=sums["held"] or 0,
         decided=decided.count(),
+        set_aside=Comparison.objects.filter(round=round, set_aside_at__isnull=False).count(),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from annotator.domain.lifecycles import AssignmentState, RoundState
 from annotator.domain.pairing import first_sits_left
 from annotator.exceptions import StateNotAllowed
 from annotator.models import Assignment, Comparison, Member, Project, User
+from annotator.services.flags import flags_raise
 from annotator.services.renderings import renderings_ensure
 
 AHEAD = 2  # comparisons that a page holds beside the one it shows, so that the next is there before it is wanted
@@ -69,14 +71,21 @@ def assignments_prolong(*, rater: User, project: Project) -> int:
     return assignments_of(rater, project).filter(state=AssignmentState.HELD).update(leased_until=until)
 
 
-def assignment_skip(*, assignment: Assignment) -> None:
-    """Give a held comparison back; this rater will not see it again. Skipping twice is harmless."""
+@transaction.atomic
+def assignment_skip(*, assignment: Assignment, flags: Collection[str] = ()) -> None:
+    """Give a held comparison back; this rater will not see it again. Skipping twice is harmless.
+
+    flags  what is wrong with it; kept also when the lease ran out meanwhile
+    Raises InputInvalid for an unknown flag, StateNotAllowed for an answered comparison.
+    """
     Assignment.objects.filter(pk=assignment.pk, state=AssignmentState.HELD).update(
         state=AssignmentState.SKIPPED, ended_at=timezone.now()
     )
     assignment.refresh_from_db(fields=["state"])
     if assignment.state == AssignmentState.ANSWERED:
         raise StateNotAllowed(_("This comparison is answered already; undo it instead of skipping it."))
+    if flags:
+        flags_raise(assignment=assignment, kinds=flags)
 
 
 def assignments_sweep(*, now: datetime | None = None) -> int:
@@ -104,6 +113,7 @@ def _free_comparison(rater: User, project: Project) -> Comparison | None:
             round__project=project,
             round__state=RoundState.COLLECTING,
             wanted__gt=F("held") + F("answered"),
+            set_aside_at=None,
         )
         .select_related("first", "second", "prompt")
         .order_by("id")

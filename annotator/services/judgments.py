@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 
 from django.db import transaction
 from django.utils import timezone
@@ -19,15 +20,17 @@ from annotator.exceptions import (
     StateNotAllowed,
     violations_as_errors,
 )
-from annotator.models import Assignment, Judgment, Protocol
+from annotator.models import Assignment, Guideline, Judgment, Protocol
+from annotator.services.flags import flags_raise
 
 MAX_SECONDS = 24 * 3600.0
 
 
 @transaction.atomic
 def judgment_submit(
-    *, assignment: Assignment, said: Said, key: uuid.UUID, seconds: float = 0.0, protocol_id: int | None = None
-) -> Judgment:
+    *, assignment: Assignment, said: Said, key: uuid.UUID, seconds: float = 0.0, protocol_id: int | None = None,
+    guideline_id: int | None = None, flags: Collection[str] = (),
+) -> Judgment:  # fmt: skip
     """Turn a held assignment into a judgment, or correct the judgment of an answered one.
 
     1. The same key again returns what was stored the first time.
@@ -36,14 +39,14 @@ def judgment_submit(
     3. A lapsed lease is taken up again if its slot is still free.
     4. An answered one gets a judgment that supersedes, while the round collects.
 
-    protocol_id  the version that the rater saw; None means the newest
+    protocol_id, guideline_id  the versions that the rater saw; None means the newest
+    flags  what is wrong with the pair, judged all the same
 
     Raises AssignmentLapsed when others took the slot, JudgmentClosed for a
     correction after the freeze, RoundNotCollecting when the round was
     abandoned, InputInvalid for what this protocol does not ask.
     """
     comparison = assignment.comparison
-    project = comparison.round.project
     with violations_as_errors():
         # Two deliveries of one form: the second waits here and then finds the key.
         locked = Assignment.objects.select_for_update().get(pk=assignment.pk)
@@ -59,6 +62,8 @@ def judgment_submit(
         preferred = None
         if value:
             preferred = comparison.first_id if value < 0 else comparison.second_id
+        if flags:
+            flags_raise(assignment=locked, kinds=flags)
         return Judgment.objects.create(
             assignment=locked,
             key=key,
@@ -74,7 +79,7 @@ def judgment_submit(
             rationale=understood.rationale,
             edited=understood.edited,
             seconds=min(max(seconds, 0.0), MAX_SECONDS),
-            guideline=project.guidelines.first(),
+            guideline=_guideline(assignment, guideline_id),
             supersedes=previous,
         )
 
@@ -111,6 +116,11 @@ def _protocol(assignment: Assignment, protocol_id: int | None) -> Protocol:
     if found is None:
         raise InputInvalid(_("This page belongs to another project; reload it."))
     return found
+
+
+def _guideline(assignment: Assignment, guideline_id: int | None) -> Guideline | None:
+    guidelines = assignment.comparison.round.project.guidelines
+    return guidelines.filter(pk=guideline_id).first() if guideline_id else guidelines.first()
 
 
 def _understood(protocol: Protocol, said: Said, assignment: Assignment) -> Understood:

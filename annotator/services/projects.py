@@ -33,12 +33,14 @@ from annotator.models import (
     Role,
     User,
 )
+from annotator.services.entrance import guideline_acknowledge
 from annotator.services.protocols import protocol_publish
 
 DEFAULT_PRESET = "five_point"
 SETTINGS = (
     "name", "description", "overlap", "overlap_share", "lease_minutes", "prompts_per_round",
-    "comparisons_per_prompt", "auto_promote", "launch_at_judgments", "launch_every_hours",
+    "comparisons_per_prompt", "auto_promote", "launch_at_judgments", "launch_every_hours", "flags_to_set_aside",
+    "content_warning", "is_blurred", "exam_questions", "exam_pass_share", "exam_attempts", "exam_again",
 )  # fmt: skip
 
 
@@ -150,14 +152,22 @@ def token_digest(token: str) -> str:
 
 
 @transaction.atomic
-def guideline_publish(*, project: Project, text: str, by: User | None) -> Guideline:
-    """Publish the next version of the guideline; the same text again changes nothing."""
+def guideline_publish(*, project: Project, text: str, by: User | None, must_read: bool = True) -> Guideline:
+    """Publish the next version of the guideline; the same text again changes nothing.
+
+    must_read  whether raters are asked to read it before their next comparison. Who publishes it has read it.
+    """
     Project.objects.select_for_update().get(pk=project.pk)  # two owners publishing at once
     newest = project.guidelines.first()
     if newest is not None and newest.text == text:
         return newest
     version = newest.version + 1 if newest else 1
-    return Guideline.objects.create(project=project, version=version, text=text, published_by=by)
+    guideline = Guideline.objects.create(
+        project=project, version=version, text=text, must_read=must_read, published_by=by
+    )
+    if by is not None:
+        guideline_acknowledge(guideline=guideline, user=by)
+    return guideline
 
 
 def _refuse_last_owner(project: Project, user: User) -> None:

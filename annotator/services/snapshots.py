@@ -66,7 +66,10 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
                 counts=dict(counts),
                 guideline_versions=sorted(guidelines),
                 criteria=sorted(asked),
-                filters={"rounds": f"1–{round.number}, abandoned ones left out"},
+                filters={
+                    "rounds": f"1–{round.number}, abandoned ones left out",
+                    "flags": "comparisons that were set aside left out",
+                },
             ),
         )
     return Snapshot.objects.create(
@@ -122,7 +125,8 @@ def _pages(round: Round) -> Iterator[list[Comparison]]:
     Each page starts behind the last row of the one before: a pooled connection has no cursor to stream from.
     """
     judged = (
-        Comparison.objects.filter(round__project=round.project_id, round__number__lte=round.number, answered__gt=0)
+        Comparison.objects.in_play()
+        .filter(round__project=round.project_id, round__number__lte=round.number, answered__gt=0)
         .exclude(round__state=RoundState.ABANDONED)
         .select_related("prompt", "first", "second", "round")
         .order_by("prompt_id", "id")

@@ -16,12 +16,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
+from annotator.domain.gold import RIGHT_WORDS, Right
 from annotator.domain.keys import ACTIONS
 from annotator.domain.keys import shown as shown_key
 from annotator.domain.protocols import PRESETS
 from annotator.domain.verdicts import OPTIONAL
-from annotator.models import Checkpoint, Judgment, Project, Run
+from annotator.models import Checkpoint, Judgment, Project, Run, SittingAnswer
 from annotator.rendering import chat_html, document_html
+from annotator.selectors.sittings import rights_shown
 
 register = template.Library()
 
@@ -218,6 +220,24 @@ def sliders(chosen: str) -> list[tuple[str, str, str]]:
     """Two sliders as (letter, field, place); they begin in the middle."""
     left, _, right = chosen.partition("-")
     return [("A", "slider_left", left if right else "50"), ("B", "slider_right", right or "50")]
+
+
+@register.filter
+def rights(codes: Iterable[str]) -> str:
+    """What is right about a gold comparison, first answer on the left."""
+    return " / ".join(_(RIGHT_WORDS[Right(code)]) for code in codes)
+
+
+@register.filter
+def rights_as_shown(answer: SittingAnswer) -> str:
+    """The same about the sides that a rater saw."""
+    return rights(rights_shown(answer))
+
+
+@register.filter
+def answered(answer: SittingAnswer) -> str:
+    """What a rater said to a question of a sitting."""
+    return _(answer.sitting.asking.preset.answer(answer.answer).label)
 
 
 @register.filter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -9,17 +10,23 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from annotator import access
+from annotator.domain.changes import changes_between
+from annotator.domain.flags import WORDS
+from annotator.domain.gold import GoldUse
 from annotator.domain.keys import ACTIONS, keys_for
 from annotator.exceptions import Conflict, InputInvalid
-from annotator.forms import VerdictForm
+from annotator.forms import FlagsForm, VerdictForm
 from annotator.http import SeeOther, SignedInRequest
-from annotator.models import Assignment, Judgment, Member, Round
+from annotator.models import Assignment, Member
 from annotator.selectors.cards import given_in, points_of, points_offered, questions_of, turns_of
-from annotator.selectors.projects import guideline_newest, guideline_news, protocol_newest, protocol_seen
+from annotator.selectors.entrance import Entrance, Step, attempts_of, can_practise, entrance_of
+from annotator.selectors.habits import habits_of
+from annotator.selectors.projects import protocol_newest, protocol_seen
 from annotator.selectors.queue import judgments_of, last_answered, progress_for_rater
 from annotator.selectors.renderings import renderings_of
 from annotator.selectors.rounds import judgment_current, round_newest
@@ -70,12 +77,17 @@ def assignment(request: SignedInRequest, slug: str, assignment_id: int) -> HttpR
 
 @require_POST
 def skip(request: SignedInRequest, slug: str, assignment_id: int) -> HttpResponse:
+    """Pass, and say what is wrong with the pair, or not."""
     member = access.member(request.user, slug)
+    skipped = access.assignment_of(member, assignment_id)
+    form = FlagsForm(request.POST)
+    if not form.is_valid():
+        raise InputInvalid(" ".join(map(str, form.errors["flags"])))
     try:
-        assignment_skip(assignment=access.assignment_of(member, assignment_id))
+        assignment_skip(assignment=skipped, flags=form.cleaned_data["flags"])
     except Conflict as error:
         return _moved_on(request, member, error)
-    return _done(request, member)
+    return _done(request, member, skipped=skipped)
 
 
 @require_POST
@@ -96,7 +108,7 @@ def keys(request: SignedInRequest, slug: str) -> HttpResponse:
     except InputInvalid as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, "Your keys are set.")
+        messages.success(request, _("Your keys are set."))
     return SeeOther(reverse("judge", args=[member.project.slug]))
 
 
@@ -107,7 +119,14 @@ def mine(request: SignedInRequest, slug: str) -> HttpResponse:
     member = access.member(request.user, slug)
     before = request.GET.get("before", "")
     page = judgments_of(request.user, member.project, before=int(before) if before.isdecimal() else None)
-    return render(request, "annotate/mine.html", {"member": member, "project": member.project, "page": page})
+    context = {
+        "member": member,
+        "project": member.project,
+        "page": page,
+        "habits": habits_of(request.user, member.project),
+        "can_practise": can_practise(member),
+    }
+    return render(request, "annotate/mine.html", context)
 
 
 def _again(request: SignedInRequest, member: Member, asked: Assignment, form: VerdictForm) -> HttpResponse:
@@ -119,12 +138,12 @@ def _again(request: SignedInRequest, member: Member, asked: Assignment, form: Ve
     return render(request, _template(request), card, status=422)
 
 
-def _done(request: SignedInRequest, member: Member, *, judgment: Judgment | None = None) -> HttpResponse:
+def _done(request: SignedInRequest, member: Member, **receipt: Any) -> HttpResponse:
     """On to the next comparison: in the same answer for scripts, by a redirect without."""
     if HELD in request.headers:
-        return _cards(request, member, judgment=judgment)
+        return _cards(request, member, **receipt)
     if request.htmx:
-        return _next(request, member, "annotate/judge.html#card", judgment=judgment)
+        return _next(request, member, "annotate/judge.html#card", **receipt)
     return SeeOther(reverse("judge", args=[member.project.slug]))
 
 
@@ -140,13 +159,12 @@ def _moved_on(request: SignedInRequest, member: Member, error: Conflict) -> Http
 
 def _cards(request: SignedInRequest, member: Member, *, status: int = 200, **receipt: Any) -> HttpResponse:
     """The cards that this page does not hold yet, or why there are none; a receipt or a notice with them."""
-    held = assignments_claim(rater=request.user, project=member.project)
-    known = set(request.headers[HELD].split(","))
     around = _around(member)
+    held = assignments_claim(rater=request.user, project=member.project) if around["entrance"].is_open else []
+    known = set(request.headers[HELD].split(","))
     cards = [_card(member, one, around=around) for one in held if str(one.pk) not in known]
     if not held:
-        round = round_newest(member.project)
-        cards = [{**around, "round": round, "waiting": _waiting(around, round)}]
+        cards = [{**around, **_without_pair(member, around)}]
     context = {
         **around,
         **receipt,
@@ -159,21 +177,30 @@ def _next(
     request: SignedInRequest, member: Member, template: str, *, status: int = 200, seen: str = "", **receipt: Any
 ) -> HttpResponse:
     """The next card, or why there is none; no content when the page says that already (`seen`)."""
-    claimed = assignment_claim(rater=request.user, project=member.project)
-    if claimed is not None:
-        context = _card(member, claimed)
-        return render(request, template, {**context, **receipt}, status=status)
-    context = _around(member)
-    round = round_newest(member.project)
-    waiting = _waiting(context, round)
-    if seen == waiting:
+    around = _around(member)
+    if around["entrance"].is_open:
+        claimed = assignment_claim(rater=request.user, project=member.project)
+        if claimed is not None:
+            context = _card(member, claimed, around=around)
+            return render(request, template, {**context, **receipt}, status=status)
+    why = _without_pair(member, around)
+    if seen and seen == why["waiting"]:
         return HttpResponse(status=204)
-    return render(request, template, {**context, **receipt, "round": round, "waiting": waiting}, status=status)
+    return render(request, template, {**around, **receipt, **why}, status=status)
 
 
-def _waiting(around: dict[str, Any], round: Round | None) -> str:
-    """What a page without a pair says, as a word to compare."""
-    return f"{around['progress'].state}-{round.state if round else 'none'}"
+def _without_pair(member: Member, around: dict[str, Any]) -> dict[str, Any]:
+    """Why there is no pair: something stands before the next one, or there is none. `waiting` is that as a word."""
+    entrance: Entrance = around["entrance"]
+    if not entrance.is_open:
+        read, newest = entrance.read, entrance.guideline
+        return {
+            "waiting": entrance.step,
+            "changes": changes_between(read.text, newest.text) if read and newest else [],
+            "attempts": attempts_of(member) if entrance.step is Step.EXAM else None,
+        }
+    round = round_newest(member.project)
+    return {"round": round, "waiting": f"{around['progress'].state}-{round.state if round else 'none'}"}
 
 
 def _card(
@@ -199,6 +226,9 @@ def _card(
         "points_offered": points_offered(),
         "given": given,
         "ticked": form.ticked if form else earlier.reasons if earlier else [],
+        "flags": WORDS.items(),
+        "flagged": form.flagged if form else [],
+        "guideline_id": form["guideline"].value() if form else around["guideline"] and around["guideline"].pk,
         "assignment": asked,
         "turns": turns_of([(turn["role"], html[turn["content"]]) for turn in messages_before]),
         "left": html[asked.left.text],
@@ -210,7 +240,7 @@ def _card(
 
 
 def _around(member: Member) -> dict[str, Any]:
-    guideline = guideline_newest(member.project)
+    entrance = entrance_of(member)
     protocol = protocol_newest(member.project)
     return {
         "member": member,
@@ -219,8 +249,10 @@ def _around(member: Member) -> dict[str, Any]:
         "asking": protocol.asking,
         "keys": keys_for(member.user.keys),
         "progress": progress_for_rater(member.user, member.project),
-        "guideline": guideline,
-        "guideline_news": guideline_news(member.user, guideline),
+        "entrance": entrance,
+        "guideline": entrance.guideline,
+        "examples": member.project.gold.filter(use=GoldUse.EXAMPLE, retired_at=None),
+        "can_practise": partial(can_practise, member),  # asked only where a page has a place for it
         "undo": last_answered(member.user, member.project),
     }
 

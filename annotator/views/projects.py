@@ -23,6 +23,7 @@ from annotator.selectors.quality import estimates_of, quality_of_project
 from annotator.selectors.rounds import round_can_retry, round_progress, round_stages
 from annotator.selectors.runs import runs_live
 from annotator.services import projects as services
+from annotator.services.sittings import exam_allow_again
 
 ROLE_GIVEN = {
     "owner": gettext_noop("%(person)s is now owner."),
@@ -113,6 +114,16 @@ def member_role(request: SignedInRequest, slug: str, member_id: int) -> HttpResp
 
 
 @require_POST
+def member_attempt(request: SignedInRequest, slug: str, member_id: int) -> HttpResponse:
+    """One more attempt at the exam."""
+    owner = access.owner(request.user, slug)
+    member = access.member_of(owner, member_id)
+    exam_allow_again(member=member)
+    messages.success(request, _("%(person)s may try the exam once more.") % {"person": member.user})
+    return SeeOther(reverse("members", args=[slug]))
+
+
+@require_POST
 def member_remove(request: SignedInRequest, slug: str, member_id: int) -> HttpResponse:
     owner = access.owner(request.user, slug)
     member = access.member_of(owner, member_id)
@@ -160,7 +171,7 @@ def guidelines(request: SignedInRequest, slug: str) -> HttpResponse:
     form = GuidelineForm(request.POST)
     if not form.is_valid():
         return _guidelines_page(request, member, form, status=422)
-    guideline = services.guideline_publish(project=member.project, text=form.cleaned_data["text"], by=request.user)
+    guideline = services.guideline_publish(project=member.project, by=request.user, **form.cleaned_data)
     published = _("Version %(number)s is what raters see from now on.") % {"number": guideline.version}
     messages.success(request, published)
     return SeeOther(reverse("guidelines", args=[slug]))

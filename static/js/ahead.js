@@ -5,6 +5,7 @@
 // server sends what the page does not hold yet.
 (() => {
   let cards = [];
+  let judged = ""; // address of what was judged last here, which undo goes back to
   const left = new Map(); // address of a card → the card, until its judgment is stored
   // Addresses judged or skipped here: what was under way, be it a reload, may still bring their cards.
   const DONE = "tiebreak-done";
@@ -59,29 +60,30 @@
   };
 
   document.addEventListener("submit", (event) => {
-    if (event.target.id === "skip") done.add(pathOf(addressOf(shown())));
     const form = event.target.closest("#verdict[data-ahead]");
     if (!form || event.defaultPrevented) return;
     event.preventDefault();
+    const isSkip = event.submitter?.matches("[data-skip]");
     const body = new URLSearchParams(new FormData(form, event.submitter));
     body.delete("csrfmiddlewaretoken");
-    const card = shown();
-    const address = form.action;
-    left.set(pathOf(address), card);
-    done.add(pathOf(address));
+    const card = pathOf(form.action);
+    left.set(card, shown());
+    done.add(card);
+    if (!isSkip) judged = form.action;
     show(cards.shift() || waiting());
     const undo = shown().querySelector("[data-undo]");
-    if (undo) {
-      undo.href = address;
-      undo.setAttribute("hx-get", address);
+    if (undo && judged) {
+      undo.href = judged;
+      undo.setAttribute("hx-get", judged);
       undo.hidden = false;
       window.htmx.process(undo);
     }
-    document.dispatchEvent(new CustomEvent("tiebreak:judged", { detail: { url: address, body: body.toString() } }));
+    const url = isSkip ? event.submitter.formAction : form.action;
+    document.dispatchEvent(new CustomEvent("tiebreak:judged", { detail: { url, card, body: body.toString() } }));
   });
 
   document.addEventListener("tiebreak:stored", (event) => {
-    left.delete(pathOf(event.detail.entry.url));
+    left.delete(event.detail.entry.card);
     sessionStorage.setItem(DONE, JSON.stringify([...done].slice(-50)));
     const page = take(event.detail.html);
     const receipt = page.querySelector("[data-receipt]");
@@ -89,9 +91,10 @@
   });
 
   document.addEventListener("tiebreak:refused", (event) => {
-    const back = left.get(pathOf(event.detail.entry.url));
-    left.delete(pathOf(event.detail.entry.url));
-    done.delete(pathOf(event.detail.entry.url)); // what lapsed may come back
+    const { card } = event.detail.entry;
+    const back = left.get(card);
+    left.delete(card);
+    done.delete(card); // what lapsed may come back
     const page = take(event.detail.html);
     const notice = page.querySelector("[data-notice]");
     if (event.detail.status === 422 && back) {

@@ -4,6 +4,7 @@
 (() => {
   let asking = null;
 
+  const words = (button) => button.closest("form").dataset;
   const say = (text) => {
     document.querySelector("[data-bind-says]").textContent = text;
   };
@@ -14,7 +15,7 @@
     asking?.removeAttribute("aria-pressed");
     asking = button;
     button.setAttribute("aria-pressed", "true");
-    say(`${button.closest("tr").querySelector("th").textContent}: press the new key, or Escape.`);
+    say(`${button.closest("tr").querySelector("th").textContent}: ${words(button).ask}`);
   });
 
   // Before keys.js, which would judge with it.
@@ -27,11 +28,11 @@
       const button = asking;
       asking = null;
       button.removeAttribute("aria-pressed");
-      if (event.code === "Escape") return say("Nothing was changed.");
+      if (event.code === "Escape") return say(words(button).kept);
       const mark = button.querySelector("kbd");
       button.previousElementSibling.value = mark.dataset.code = event.code;
       mark.textContent = event.key.length === 1 ? event.key.toUpperCase() : event.code;
-      say("Save keys to keep it.");
+      say(words(button).chosen);
     },
     true,
   );

@@ -40,7 +40,7 @@
   document.addEventListener(
     "submit",
     (event) => {
-      if (!event.target.closest("#card")) return;
+      if (!event.target.matches("#card #verdict")) return;
       touch();
       if (performance.now() - shownAt < HASTY) {
         event.preventDefault();

@@ -15,13 +15,16 @@
     scope.querySelector("[role=radiogroup]") ||
     scope;
 
+  // An open sheet with keys of its own takes them all; so does being shown around.
+  const sheet = () => document.querySelector("[data-keys-here]:popover-open, .around.stepwise");
+
   const targetOf = (code) => {
-    const scope = question();
+    const scope = sheet() || question();
     const digit = /^(?:Digit|Numpad)([0-9])$/.exec(code);
     return (
       scope?.querySelector(`[data-key~="${code}"]`) ||
       (digit && scope && rowOf(scope).querySelector(`[data-place="${digit[1]}"]`)) ||
-      [...document.querySelectorAll(`[data-key~="${code}"]`)].find((one) => !one.closest(".question"))
+      (!sheet() && [...document.querySelectorAll(`[data-key~="${code}"]`)].find((one) => !one.closest(".question, [data-keys-here], .around")))
     );
   };
 

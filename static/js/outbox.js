@@ -1,4 +1,4 @@
-// No judgment is lost between a key press and the server.
+// No judgment and no skip is lost between a key press and the server.
 //
 // A judgment is kept in this browser before anything else happens, and let go when the
 // server has said that it is stored. They are sent one after the other, in order; each
@@ -22,9 +22,9 @@
   };
   const unsent = () => [...stored(), ...memory];
 
-  // ahead.js reads there which cards are judged already.
+  // ahead.js reads there which cards are judged or skipped already.
   const note = () => {
-    document.body.dataset.unsent = unsent().map((entry) => new URL(entry.url).pathname).join(" ");
+    document.body.dataset.unsent = unsent().map((entry) => entry.card).join(" ");
   };
   const keep = (entry) => {
     const name = `${PLACE}${String(Date.now()).padStart(15, "0")} ${new URLSearchParams(entry.body).get("key")}`;
@@ -50,7 +50,7 @@
     const count = unsent().length;
     place.hidden = !text;
     place.querySelector("[data-trouble]").textContent = text;
-    place.querySelector("[data-count]").textContent = text && count > 1 ? `${count} ${place.dataset.waiting}` : "";
+    place.querySelector("[data-count]").textContent = text && count > 1 ? `${place.dataset.waiting} ${count}` : "";
   };
   const words = (name) => document.getElementById("unsent").dataset[name];
   const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));

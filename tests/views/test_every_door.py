@@ -15,8 +15,9 @@ from annotator import urls
 from annotator.models import Round, User
 from annotator.services.projects import invitation_create
 from annotator.services.rounds import round_prepare
+from annotator.services.sittings import sitting_begin
 from tests.cast import Cast
-from tests.factories import held
+from tests.factories import gold_of, held
 
 ROLES = ("anonymous", "outsider", "rater", "reviewer", "owner", "owner elsewhere")
 
@@ -57,6 +58,13 @@ DOORS: dict[str, Door] = {
     "judge-alive": Door(NEVER, (302, 404, 204, 204, 204, 404)),
     "judge-keys": Door(NEVER, (302, 404, 303, 303, 303, 404), {"undo": "KeyU"}),
     "judge-mine": Door(MEMBERS, NEVER),
+    "judge-content": Door(NEVER, (302, 404, 303, 303, 303, 404), {"content": "declined"}),
+    "judge-guideline": Door(NEVER, (302, 404, 303, 303, 303, 404)),
+    "judge-around": Door(NEVER, (302, 404, 303, 303, 303, 404)),
+    "practice": Door(MEMBERS, (302, 404, 303, 303, 303, 404)),
+    "exam": Door(MEMBERS, (302, 404, 409, 409, 409, 404)),  # the shop has no question to ask
+    # The sitting is Ann's.
+    "sitting": Door((302, 404, 200, 404, 404, 404), (302, 404, 303, 404, 404, 404), {"number": 1, "answer": "a"}),
     # The assignment is Ann's: not even the owner sees or answers it.
     "assignment": Door((302, 404, 200, 404, 404, 404), (302, 404, 422, 404, 404, 404)),
     "assignment-skip": Door(NEVER, (302, 404, 303, 404, 404, 404)),
@@ -65,10 +73,16 @@ DOORS: dict[str, Door] = {
     "project-settings": Door(READERS, owner_post(422)),
     "members": Door(READERS, NEVER),
     "member-role": Door(NEVER, owner_post(303), {"role": "reviewer"}),
+    "member-attempt": Door(NEVER, owner_post(303)),
     "member-remove": Door(NEVER, owner_post(303)),
     "invitation-create": Door(NEVER, owner_post(201), {"role": "rater", "days": 7}),
     "guidelines": Door(READERS, owner_post(303), {"text": "Be kind."}),
     "protocol": Door(READERS, owner_post(303), {"preset": "hh", "reason": "optional", "reason_min": 0}),
+    "gold": Door(READERS, owner_post(422)),
+    "gold-retire": Door(NEVER, owner_post(303)),
+    "flags": Door(READERS, NEVER),
+    "flag-put-back": Door(NEVER, owner_post(303)),
+    "flag-set-aside": Door(NEVER, owner_post(303)),
     "prompts": Door(READERS, NEVER),
     "prompts-add": Door(OWNERS, owner_post(303), {"text": "One more question?"}),
     "prompt": Door(READERS, NEVER),
@@ -113,7 +127,10 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
     trained = turned.runs.get(kind="dpo")
     policy = trained.checkpoint
     _, token = invitation_create(project=cast.shop, role="rater", by=cast.olga)
+    gold = gold_of(cast.shop, use="practice")
     arguments: dict[str, list[Any]] = {
+        "sitting": [sitting_begin(member=cast.shop.members.get(user=cast.ann), kind="practice").pk],
+        "flag": [held(cast.shop, cast.ann).comparison_id],
         "invitation": [token],
         "assignment": [held(cast.shop, cast.ann).pk],
         "member": [cast.shop.members.get(user=cast.ann).pk],
@@ -129,6 +146,7 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
         noun = name.split("-")[0]
         rest = [] if name in ("round-prepare", "prompts-add", "invitation-create") else arguments.get(noun, [])
         rest = [*rest, "loss", "light"] if name == "run-chart" else rest
+        rest = [gold.pk] if name == "gold-retire" else [1] if name == "judge-guideline" else rest
         inside = [] if name in places or name == "invitation" else ["shop"]
         found[name] = reverse(name, args=[*inside, *rest])
     found["round-launch"] = reverse("round-launch", args=["shop", turned.number + 1])

@@ -1,0 +1,106 @@
+"""What stands between a member and the next comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from annotator.domain.gold import GoldUse, SittingKind, can_be_answered
+from annotator.models import Content, Gold, Guideline, Member, Project, Role, Sitting
+from annotator.selectors.projects import guideline_newest, protocol_newest
+
+
+class Step(StrEnum):
+    CONTENT = "content"  # unsettling content: do they want to see it?
+    DECLINED = "declined"  # they do not
+    GUIDELINE = "guideline"  # a version that they have not read yet
+    EXAM = "exam"  # a pass mark that they have not reached yet
+    OPEN = "open"  # nothing
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """Where a member stands.
+
+    guideline  the newest version
+    read       the newest version that this member said they had read, None before the first
+    """
+
+    step: Step
+    guideline: Guideline | None
+    read: Guideline | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.step is Step.OPEN
+
+
+def entrance_of(member: Member) -> Entrance:
+    """The first thing that this member still has to do. Only raters sit the exam: owners write it."""
+    project = member.project
+    newest = guideline_newest(project)
+    read = project.guidelines.filter(acknowledgements__user=member.user_id).first()
+    step = Step.OPEN
+    if project.content_warning and member.content != Content.ACCEPTED:
+        step = Step.DECLINED if member.content == Content.DECLINED else Step.CONTENT
+    elif newest != read and _has_to_read(project, read):
+        step = Step.GUIDELINE
+    elif member.role == Role.RATER and exam_is_due(member):
+        step = Step.EXAM
+    return Entrance(step, newest, read)
+
+
+def _has_to_read(project: Project, read: Guideline | None) -> bool:
+    """Whether a version that must be read came after what was `read`."""
+    return project.guidelines.filter(version__gt=read.version if read else 0, must_read=True).exists()
+
+
+def exam_is_due(member: Member) -> bool:
+    """Whether this rater has not passed yet, or not since a guideline that asks for it again.
+
+    A project that asks for more questions than it has gold lets everybody in: a
+    broken exam must not stop the work. Its owner is told on the page of the gold.
+    """
+    project = member.project
+    if not project.exam_questions or len(gold_for(project, GoldUse.EXAM)) < project.exam_questions:
+        return False
+    passed = Sitting.objects.filter(project=project, user=member.user_id, kind=SittingKind.EXAM, passed=True)
+    if project.exam_again:
+        binding = project.guidelines.filter(must_read=True).first()
+        if binding is not None:
+            passed = passed.filter(guideline__version__gte=binding.version)
+    return not passed.exists()
+
+
+def gold_for(project: Project, use: GoldUse) -> list[Gold]:
+    """What may be asked now: not retired, and with a right answer that the protocol offers."""
+    preset = protocol_newest(project).asking.preset
+    rows = project.gold.filter(use=use, retired_at=None)
+    return [gold for gold in rows if can_be_answered(preset, gold.right)]
+
+
+def can_practise(member: Member) -> bool:
+    return member.project.gold.filter(use=GoldUse.PRACTICE, retired_at=None).exists()
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """taken: exams that were begun under the present guideline; left: how many more may be."""
+
+    taken: int
+    left: int
+    open: Sitting | None
+    last: Sitting | None
+
+
+def attempts_of(member: Member) -> Attempts:
+    """Attempts start anew with a guideline that asks for the exam again."""
+    project = member.project
+    sittings = Sitting.objects.filter(project=project, user=member.user_id, kind=SittingKind.EXAM)
+    if project.exam_again and (binding := project.guidelines.filter(must_read=True).first()) is not None:
+        sittings = sittings.filter(guideline__version__gte=binding.version)
+    taken = list(sittings.order_by("pk"))
+    running = next((one for one in taken if one.ended_at is None), None)
+    ended = [one for one in taken if one.ended_at is not None]
+    allowed = project.exam_attempts + member.further_attempts
+    return Attempts(len(taken), max(allowed - len(taken), 0), running, ended[-1] if ended else None)

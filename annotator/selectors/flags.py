@@ -1,0 +1,59 @@
+"""What an owner sees of the pairs that raters flagged."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from annotator.models import Comparison, Flag, Project
+
+PAGE = 20  # flagged comparisons on a page
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """A comparison with its open flags, by what was found wrong, and who found it."""
+
+    comparison: Comparison
+    found: list[tuple[str, list[str]]]
+
+    @property
+    def is_aside(self) -> bool:
+        return self.comparison.set_aside_at is not None
+
+
+@dataclass(frozen=True)
+class Page:
+    """older: where the next page begins, None on the last one."""
+
+    flagged: list[Flagged]
+    older: int | None
+
+
+def comparisons_flagged(project: Project, *, before: int | None = None) -> Page:
+    """Comparisons with open flags, and those that are set aside, newest first."""
+    rows = (
+        Comparison.objects.filter(
+            Q(set_aside_at__isnull=False) | Exists(_open().filter(assignment__comparison=OuterRef("pk"))),
+            round__project=project,
+        )
+        .select_related("prompt", "first", "second", "round")
+        .order_by("-pk")
+    )
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    found = list(rows[: PAGE + 1])
+    shown = found[:PAGE]
+    by_comparison: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for flag in _open().filter(assignment__comparison__in=shown).select_related("assignment__rater"):
+        by_comparison[flag.assignment.comparison_id][flag.words].append(str(flag.assignment.rater))
+    return Page(
+        [Flagged(one, sorted(by_comparison[one.pk].items())) for one in shown],
+        shown[-1].pk if len(found) > PAGE else None,
+    )
+
+
+def _open() -> QuerySet[Flag]:
+    return Flag.objects.filter(settled_at=None)
