@@ -349,8 +349,8 @@ class GoldForm(forms.Form):
         label=_("Why"),
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_(
-            "Raters read this after they answered, in Markdown. Write {A} and {B} for the answers: who sees them the other "
-            "way round reads the other letter."
+            "Raters read this after they answered, in Markdown. Write {A} and {B} for the answers: "
+            "who sees them the other way round reads the other letter."
         ),
     )
 

@@ -102,7 +102,13 @@
       const fresh = page.querySelector("template[data-again]");
       show(fresh ? document.importNode(fresh.content, true).firstElementChild : back);
     } else if (notice) {
-      shown().querySelector(".progress-line")?.after(document.importNode(notice, true));
+      const said = document.importNode(notice, true);
+      const words = new URLSearchParams(event.detail.entry.body).getAll("rationale").join("\n");
+      if (words) {
+        said.append(document.getElementById("kept-words").content.cloneNode(true));
+        said.querySelector(".kept-words").textContent = words;
+      }
+      shown().querySelector(".progress-line")?.after(said);
     }
   });
 
