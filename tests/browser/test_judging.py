@@ -134,7 +134,7 @@ def test_skip_and_guidelines_have_keys_of_their_own(judging: Any) -> None:
     judging.keyboard.press("Escape")
     expect(judging.locator("#guidelines")).to_be_hidden()
 
-    pressed(judging, "x")
+    pressed(judging, "x", "x")
 
     assert answers() == []
 
@@ -152,7 +152,7 @@ def test_without_a_network_the_page_works_on_and_sends_in_order_when_it_returns(
     pressed(page, "4")
     expect(page.get_by_text("Not saved yet: the server cannot be reached.")).to_be_visible()
     pressed(page, "1")
-    expect(page.get_by_text("2 are waiting.")).to_be_visible()
+    expect(page.get_by_text("Judgments that wait: 2")).to_be_visible()
     assert answers() == []
     page.context.set_offline(False)
     everything_is_sent(page)
@@ -229,7 +229,7 @@ def test_an_answer_that_was_lost_on_its_way_back_is_stored_once(
 
 def test_a_rater_chooses_another_key(judging: Any) -> None:
     judging.get_by_role("button", name="Keys", exact=True).click()
-    judging.get_by_role("button", name="Answer, lower row, place 1").click()
+    judging.get_by_role("button", name="Answer, lower row, first").click()
     judging.keyboard.press("j")
     expect(judging.get_by_text("Save keys to keep it.")).to_be_visible()
     judging.get_by_role("button", name="Save keys").click()

@@ -21,9 +21,9 @@ ASSIGNMENTS = 1000
 
 
 def bytes_of(page: Any) -> tuple[str, dict[str, str]]:
-    """The page and its headers without what is drawn for every page anew."""
+    """The page and its headers without what is drawn for every page anew, and without the time of day."""
     drawn = r'name="(csrfmiddlewaretoken|key)" value="[^"]*"'
-    headers = {name: value for name, value in page.headers.items() if name not in ("Set-Cookie", "Content-Length")}
+    headers = {name: value for name, value in page.headers.items() if name not in ("Set-Cookie", "Content-Length", "Expires")}
     return re.sub(drawn, "", page.content.decode()), headers
 
 
