@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from annotator.domain.asking import Said
 from annotator.domain.lifecycles import RoundState, RunState
-from annotator.models import Assignment, Gold, Judgment, Member, Project, Round, Run, User
-from annotator.services.assignments import assignment_claim
+from annotator.models import Assignment, Comparison, Gold, Judgment, Member, Project, Round, Run, User
+from annotator.services.assignments import assignment_claim, assignment_skip
 from annotator.services.entrance import guideline_acknowledge, member_shown_around
 from annotator.services.gold import gold_add
 from annotator.services.judgments import judgment_submit
@@ -102,6 +102,13 @@ def held(project: Project, rater: User) -> Assignment:
     assignment = assignment_claim(rater=rater, project=project)
     assert assignment is not None
     return assignment
+
+
+def flagged(project: Project, rater: User, *kinds: str) -> Comparison:
+    """The rater skips their next comparison with these flags."""
+    assignment = held(project, rater)
+    assignment_skip(assignment=assignment, flags=kinds)
+    return Comparison.objects.get(pk=assignment.comparison_id)
 
 
 def judged(project: Project, rater: User, *, limit: int = 1000, answer: str = "a") -> list[Judgment]:
