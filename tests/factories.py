@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from annotator.domain.asking import Said
 from annotator.domain.lifecycles import RoundState, RunState
-from annotator.models import Assignment, Comparison, Gold, Judgment, Member, Project, Round, Run, User
+from annotator.models import Assignment, Comparison, Gold, Judgment, Member, Project, Round, Run, Sitting, User
 from annotator.services.assignments import assignment_claim, assignment_skip
 from annotator.services.entrance import guideline_acknowledge, member_shown_around
 from annotator.services.gold import gold_add
@@ -16,6 +16,7 @@ from annotator.services.projects import project_create
 from annotator.services.prompts import prompts_add
 from annotator.services.rounds import round_advance, round_launch, round_prepare, rounds_to_advance
 from annotator.services.runs import run_execute
+from annotator.services.sittings import sitting_answer, sitting_begin
 from tests.fakes import FakeEngine
 from training.config import PRESETS
 
@@ -46,6 +47,16 @@ def gold_of(project: Project, *, use: str, number: int = 1, right: Sequence[str]
         explanation="{A} is the **kinder** answer.",
         by=None,
     )
+
+
+def sat(member: Member, *, right: int, kind: str = "exam") -> Sitting:
+    """A whole exam, or practice, of `gold_of` questions; the first `right` answers are right, the others are not."""
+    sitting = sitting_begin(member=member, kind=kind)
+    for asked in sitting.answers.all():
+        is_left = asked.first_on_left == (asked.number <= right)
+        sitting_answer(sitting=sitting, number=asked.number, answer="a" if is_left else "b")
+    sitting.refresh_from_db()
+    return sitting
 
 
 def project_of(owner: User, slug: str, *, prompts: int = 8, overlap_share: float = 1.0) -> Project:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from annotator.domain.gold import GoldUse, SittingKind, can_be_answered
+from annotator.domain.gold import GoldUse, can_be_answered
 from annotator.models import Content, Gold, Guideline, Member, Project, Role, Sitting
-from annotator.selectors.projects import guideline_newest, protocol_newest
+from annotator.selectors.projects import exams_of, guideline_newest, protocol_newest
 
 
 class Step(StrEnum):
@@ -64,12 +64,7 @@ def exam_is_due(member: Member) -> bool:
     project = member.project
     if not project.exam_questions or len(gold_for(project, GoldUse.EXAM)) < project.exam_questions:
         return False
-    passed = Sitting.objects.filter(project=project, user=member.user_id, kind=SittingKind.EXAM, passed=True)
-    if project.exam_again:
-        binding = project.guidelines.filter(must_read=True).first()
-        if binding is not None:
-            passed = passed.filter(guideline__version__gte=binding.version)
-    return not passed.exists()
+    return not exams_of(project).filter(user=member.user_id, passed=True).exists()
 
 
 def gold_for(project: Project, use: GoldUse) -> list[Gold]:
@@ -96,10 +91,7 @@ class Attempts:
 def attempts_of(member: Member) -> Attempts:
     """Attempts start anew with a guideline that asks for the exam again."""
     project = member.project
-    sittings = Sitting.objects.filter(project=project, user=member.user_id, kind=SittingKind.EXAM)
-    if project.exam_again and (binding := project.guidelines.filter(must_read=True).first()) is not None:
-        sittings = sittings.filter(guideline__version__gte=binding.version)
-    taken = list(sittings.order_by("pk"))
+    taken = list(exams_of(project).filter(user=member.user_id).order_by("pk"))
     running = next((one for one in taken if one.ended_at is None), None)
     ended = [one for one in taken if one.ended_at is not None]
     allowed = project.exam_attempts + member.further_attempts

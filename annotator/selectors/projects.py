@@ -101,7 +101,7 @@ def memberships_of(user: User) -> QuerySet[Member]:
 def members_of(project: Project) -> QuerySet[Member]:
     """The project's people with how much each has judged, when last, and how their exams went."""
     theirs = Q(user__assignments__comparison__round__project=project, user__assignments__state=AssignmentState.ANSWERED)
-    exams = Sitting.objects.filter(project=project, user=OuterRef("user"), kind=SittingKind.EXAM).order_by()
+    exams = exams_of(project).filter(user=OuterRef("user")).order_by()
     failed = exams.filter(passed=False).values("user").annotate(n=Count("pk"))
     return (
         project.members.select_related("user")
@@ -113,6 +113,13 @@ def members_of(project: Project) -> QuerySet[Member]:
         )
         .order_by("user__username")
     )
+
+
+def exams_of(project: Project) -> QuerySet[Sitting]:
+    """The exams that count now: where a guideline asks for the exam again, those that were begun under it."""
+    exams = Sitting.objects.filter(project=project, kind=SittingKind.EXAM)
+    binding = project.guidelines.filter(must_read=True).first() if project.exam_again else None
+    return exams.filter(guideline__version__gte=binding.version) if binding else exams
 
 
 def invitations_open(project: Project) -> QuerySet[Invitation]:

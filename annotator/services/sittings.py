@@ -15,7 +15,7 @@ from annotator.domain.wording import Unfit
 from annotator.exceptions import InputInvalid, StateNotAllowed
 from annotator.models import Gold, Member, Sitting, SittingAnswer
 from annotator.selectors.entrance import attempts_of, gold_for
-from annotator.selectors.projects import guideline_newest, protocol_newest
+from annotator.selectors.projects import exams_of, guideline_newest, protocol_newest
 from annotator.services.judgments import MAX_SECONDS
 from annotator.services.renderings import renderings_ensure
 
@@ -30,10 +30,13 @@ def sitting_begin(*, member: Member, kind: str) -> Sitting:
     """
     locked = Member.objects.select_for_update().select_related("project").get(pk=member.pk)  # two tabs, one exam
     project = locked.project
+    is_exam = kind == SittingKind.EXAM
     running = Sitting.objects.filter(project=project, user=locked.user_id, kind=kind, ended_at=None).first()
+    if running is not None and is_exam and not exams_of(project).filter(pk=running.pk).exists():
+        running.delete()  # a guideline asks for the exam again: this one could only be passed in vain
+        running = None
     if running is not None:
         return running
-    is_exam = kind == SittingKind.EXAM
     if is_exam and not attempts_of(locked).left:
         raise StateNotAllowed(_("You have no attempt left. An owner of the project can grant you another one."))
     drawn = _drawn(locked, GoldUse(kind), project.exam_questions if is_exam else None)
