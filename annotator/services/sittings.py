@@ -26,7 +26,7 @@ def sitting_begin(*, member: Member, kind: str) -> Sitting:
 
     An exam asks as many questions as the project wants, first those that this
     rater has not met; practice asks all there are. Raises StateNotAllowed when
-    no attempt is left, or when there is nothing to ask.
+    no attempt is left, or when there is nothing to ask, or too little for an exam.
     """
     locked = Member.objects.select_for_update().select_related("project").get(pk=member.pk)  # two tabs, one exam
     project = locked.project
@@ -40,7 +40,7 @@ def sitting_begin(*, member: Member, kind: str) -> Sitting:
     if is_exam and not attempts_of(locked).left:
         raise StateNotAllowed(_("You have no attempt left. An owner of the project can grant you another one."))
     drawn = _drawn(locked, GoldUse(kind), project.exam_questions if is_exam else None)
-    if not drawn:
+    if not drawn or (is_exam and len(drawn) < project.exam_questions):
         raise StateNotAllowed(_("There is nothing to ask here yet."))
     sitting = Sitting.objects.create(
         project=project,
