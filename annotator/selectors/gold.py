@@ -26,9 +26,13 @@ class Supply:
 
 def gold_asked(project: Project) -> list[tuple[str, list[Gold]]]:
     """By use, each with how often it was `asked` and answered right: one that nobody gets right may be wrong itself."""
-    rows = project.gold.filter(retired_at=None).annotate(
-        asked=Count("answers", filter=Q(answers__is_right__isnull=False)),
-        got=Count("answers", filter=Q(answers__is_right=True)),
+    rows = (
+        project.gold.filter(retired_at=None)
+        .annotate(
+            asked=Count("answers", filter=Q(answers__is_right__isnull=False)),
+            got=Count("answers", filter=Q(answers__is_right=True)),
+        )
+        .order_by("pk")
     )
     return [(USE_WORDS[use], [gold for gold in rows if gold.use == use]) for use in GoldUse]
 

@@ -145,6 +145,5 @@ def guidelines_of(project: Project) -> QuerySet[Guideline]:
     """All versions, newest first, each with how many raters of the project have read it."""
     raters = Member.objects.filter(project=project, role=Role.RATER).values("user")
     read = Q(acknowledgements__user__in=raters)
-    return project.guidelines.select_related("published_by").annotate(
-        read_by=Count("acknowledgements", filter=read, distinct=True)
-    )
+    counted = project.guidelines.annotate(read_by=Count("acknowledgements", filter=read, distinct=True))
+    return counted.select_related("published_by").order_by("-version")  # what is counted comes in no order by itself
