@@ -23,7 +23,8 @@ ASSIGNMENTS = 1000
 def bytes_of(page: Any) -> tuple[str, dict[str, str]]:
     """The page and its headers without what is drawn for every page anew, and without the time of day."""
     drawn = r'name="(csrfmiddlewaretoken|key)" value="[^"]*"'
-    headers = {name: value for name, value in page.headers.items() if name not in ("Set-Cookie", "Content-Length", "Expires")}
+    changing = ("Set-Cookie", "Content-Length", "Expires")
+    headers = {name: value for name, value in page.headers.items() if name not in changing}
     return re.sub(drawn, "", page.content.decode()), headers
 
 
