@@ -208,7 +208,7 @@ class ProjectSettingsForm(forms.Form):
         required=False,
         initial=True,
         label=_("Promote by itself"),
-        help_text=_("Promote a new checkpoint when its win rate is above one half with 95 % confidence."),
+        help_text=_("Promote a new checkpoint when its win rate is above one half with a confidence of 95 %."),
     )
     flags_to_set_aside = forms.IntegerField(
         min_value=1,
