@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 ARGS ?=
 
-.PHONY: help setup setup-dev up logins test lint format types check parity bench-train trl starter browser clean
+.PHONY: help setup setup-dev up logins test lint format types messages check parity bench-train trl starter browser clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -38,6 +38,10 @@ lint: setup-dev ## look for mistakes and for another layout than ours
 format: setup-dev ## put the layout right
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
+
+messages: setup-dev ## collect what translators translate, and compile what they wrote (needs GNU gettext)
+	$(RUN) manage.py makemessages -l de -l es -l zh_Hans -l ar
+	$(RUN) manage.py compilemessages --ignore .venv
 
 types: setup-dev ## check types, strictly
 	$(RUN) -m mypy
