@@ -98,11 +98,8 @@ def main() -> int:
 
 def run(browser: Any, address: str, password: str, count: int) -> tuple[list[float], list[float]]:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.goto(f"{address}/login/")
-    page.fill("[name=username]", "rater")
-    page.fill("[name=password]", password)
-    page.keyboard.press("Enter")
-    page.locator("#verdict").wait_for()
+    sign_in(page, address, "rater", password)
+    first_look(page)
     empty = browser.new_page(viewport={"width": 1440, "height": 900})
     empty.set_content(SQUARE)
     empty.evaluate(SWAP)
@@ -114,6 +111,22 @@ def run(browser: Any, address: str, password: str, count: int) -> tuple[list[flo
         empty.bring_to_front()
         floor += [measure(empty, "a", "swapped") for _ in range(ROUND // 2)]
     return ours, floor
+
+
+def sign_in(page: Page, address: str, username: str, password: str) -> None:
+    page.goto(f"{address}/login/")
+    page.fill("[name=username]", username)
+    page.fill("[name=password]", password)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "/login/" not in url)
+
+
+def first_look(page: Page) -> None:
+    """What a new rater does once: read the guideline, be shown around."""
+    page.locator("[data-entrance-form] button").click()
+    with page.expect_response(lambda response: "/around/" in response.url):
+        page.locator("[data-end]").dispatch_event("click")
+    page.locator("#verdict").wait_for()
 
 
 if __name__ == "__main__":
