@@ -80,6 +80,7 @@ def raters_page(browser: Browser, address: str, password: str, language: str, wi
         color_scheme="dark" if scheme == "dark" else "light",
         has_touch=width < 1000,
         is_mobile=width < 500,
+        device_scale_factor=2 if width < 500 else 1,
     )
     sign_in(page, address, "rater", password)
     if page.locator("[data-entrance-form]").count():
