@@ -255,15 +255,19 @@ def test_the_next_pair_is_there_without_a_request(judging: Any) -> None:
     assert answers() == ["a", "slightly_a"]
 
 
-def test_a_card_that_lapsed_is_explained_and_the_next_one_stays(judging: Any, cast: Cast) -> None:
+def test_a_card_that_lapsed_is_explained_with_what_was_typed_and_the_next_one_stays(judging: Any, cast: Cast) -> None:
     two_are_held_ahead(judging)
     mine = Assignment.objects.filter(rater=cast.ann).order_by("claimed_at", "id").first()
     assert mine is not None
     Assignment.objects.filter(pk=mine.pk).update(state="skipped", ended_at=timezone.now())
 
+    judging.keyboard.press("v")
+    judging.keyboard.type("a long thought")
+    judging.keyboard.press("Escape")
     pressed(judging, "1")
 
     expect(judging.get_by_text("You skipped this comparison.")).to_be_visible()
+    expect(judging.locator("[data-notice] .kept-words")).to_have_text("a long thought")
     assert answers() == []
 
 
