@@ -59,7 +59,7 @@ ALLOWED: dict[StrEnum, frozenset[StrEnum]] = {
     RoundState.ABANDONED: frozenset(),
     AssignmentState.HELD: frozenset({AssignmentState.ANSWERED, AssignmentState.SKIPPED, AssignmentState.LAPSED}),
     # The same rater may take up again what lapsed or was skipped, if a slot is still free.
-    AssignmentState.LAPSED: frozenset({AssignmentState.HELD, AssignmentState.ANSWERED}),
+    AssignmentState.LAPSED: frozenset({AssignmentState.HELD, AssignmentState.ANSWERED, AssignmentState.SKIPPED}),
     AssignmentState.SKIPPED: frozenset({AssignmentState.HELD}),
     AssignmentState.ANSWERED: frozenset(),
     RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.FAILED}),

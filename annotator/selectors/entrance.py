@@ -75,7 +75,7 @@ def gold_for(project: Project, use: GoldUse) -> list[Gold]:
 
 
 def can_practise(member: Member) -> bool:
-    return member.project.gold.filter(use=GoldUse.PRACTICE, retired_at=None).exists()
+    return bool(gold_for(member.project, GoldUse.PRACTICE))
 
 
 @dataclass(frozen=True)

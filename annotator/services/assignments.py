@@ -75,10 +75,11 @@ def assignments_prolong(*, rater: User, project: Project) -> int:
 def assignment_skip(*, assignment: Assignment, flags: Collection[str] = ()) -> None:
     """Give a held comparison back; this rater will not see it again. Skipping twice is harmless.
 
-    flags  what is wrong with it; kept also when the lease ran out meanwhile
+    flags  what is wrong with it
+    A lease that ran out meanwhile is skipped like one that is held.
     Raises InputInvalid for an unknown flag, StateNotAllowed for an answered comparison.
     """
-    Assignment.objects.filter(pk=assignment.pk, state=AssignmentState.HELD).update(
+    Assignment.objects.filter(pk=assignment.pk, state__in=[AssignmentState.HELD, AssignmentState.LAPSED]).update(
         state=AssignmentState.SKIPPED, ended_at=timezone.now()
     )
     assignment.refresh_from_db(fields=["state"])
