@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 ARGS ?=
+# One more than there are cores, at most four: a third of the time tests wait for a browser or another process.
+WORKERS ?= $(shell n=$$(($$(getconf _NPROCESSORS_ONLN) + 1)); echo $$((n > 4 ? 4 : n)))
 
 .PHONY: help setup setup-dev up logins test lint format types messages check parity bench-train trl starter browser clean
 .DEFAULT_GOAL := help
@@ -25,7 +27,7 @@ logins: setup ## print the log-ins that the first start drew
 	@$(RUN) -m deploy.logins
 
 test: setup-dev browser ## run every test (ARGS="-k words" for some)
-	$(RUN) -m pytest -n logical --maxprocesses 4 --dist worksteal $(ARGS)
+	$(RUN) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 browser: setup-dev
 	@sh deploy/chromium.sh
