@@ -42,18 +42,20 @@ def assignments_claim(*, rater: User, project: Project, wanted: int = 1 + AHEAD)
     held = list(mine)
     Assignment.objects.filter(pk__in=[one.pk for one in held]).update(leased_until=until)
     missing = wanted - len(held)
-    for _place in range(missing):
-        comparison = _free_comparison(rater, project)
+    leased: list[Comparison] = []
+    while len(leased) < missing:
+        # Whoever has something waits for nobody: two who hold one and wait for the other's would wait for ever.
+        comparison = _free_comparison(rater, project, waits=not held and not leased)
         if comparison is None:
             break
         _lease(comparison, rater, until)
-    return list(mine.all()) if missing > 0 else held
+        leased.append(comparison)
+    # Last and in one sorted statement, so that two claims that render the same texts cannot wait for each other.
+    renderings_ensure([text for comparison in leased for text in _texts(comparison)])
+    return list(mine.all()) if leased else held
 
 
 def _lease(comparison: Comparison, rater: User, until: datetime) -> None:
-    renderings_ensure(
-        [comparison.first.text, comparison.second.text, *(turn["content"] for turn in comparison.prompt.messages)]
-    )
     assignment, is_new = Assignment.objects.get_or_create(
         comparison=comparison,
         rater=rater,
@@ -63,6 +65,11 @@ def _lease(comparison: Comparison, rater: User, until: datetime) -> None:
         Assignment.objects.filter(pk=assignment.pk).update(
             state=AssignmentState.HELD, leased_until=until, claimed_at=timezone.now(), ended_at=None
         )
+
+
+def _texts(comparison: Comparison) -> list[str]:
+    """All that a page shows of it."""
+    return [comparison.first.text, comparison.second.text, *(turn["content"] for turn in comparison.prompt.messages)]
 
 
 def assignments_prolong(*, rater: User, project: Project) -> int:
@@ -106,7 +113,7 @@ def assignments_of(rater: User, project: Project) -> QuerySet[Assignment]:
     )
 
 
-def _free_comparison(rater: User, project: Project) -> Comparison | None:
+def _free_comparison(rater: User, project: Project, *, waits: bool) -> Comparison | None:
     taken = Assignment.objects.filter(comparison=OuterRef("pk"), rater=rater).exclude(state=AssignmentState.LAPSED)
     free = (
         Comparison.objects.filter(
@@ -122,9 +129,9 @@ def _free_comparison(rater: User, project: Project) -> Comparison | None:
     # First what nobody else is looking at this instant; then wait for the rest,
     # so that "nothing left" is said only when nothing is left.
     comparison = free.select_for_update(of=("self",), skip_locked=True).first()
-    if comparison is None:
+    if comparison is None and waits:
         comparison = free.select_for_update(of=("self",)).first()
-    if comparison is None and assignments_sweep():
+    if comparison is None and waits and assignments_sweep():
         comparison = free.select_for_update(of=("self",)).first()
     return comparison
 

@@ -11,7 +11,7 @@ from annotator.domain.asking import Said
 from annotator.domain.lifecycles import AssignmentState
 from annotator.exceptions import StateNotAllowed
 from annotator.models import Assignment, Comparison, Project, Round, User
-from annotator.services.assignments import assignment_claim, assignment_skip, assignments_sweep
+from annotator.services.assignments import assignment_claim, assignment_skip, assignments_claim, assignments_sweep
 from annotator.services.judgments import judgment_submit
 from tests.keys import key
 
@@ -111,6 +111,30 @@ def test_many_raters_at_once_never_get_more_than_the_wanted_slots_and_leave_none
 
     assert won.count(True) == 10
     assert set(Comparison.objects.values_list("held", flat=True)) == {2}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_raters_who_hold_several_at_once_wait_for_each_other_in_no_circle(project: Project, round: Round) -> None:
+    """Eight threads take three at a time of the few that there are, and give them back, again and again."""
+    people = [User.objects.create_user(f"crowd-{number}") for number in range(8)]
+
+    def work(person: User) -> int:
+        try:
+            skipped = 0
+            for _time in range(5):
+                for assignment in assignments_claim(rater=person, project=project, wanted=3):
+                    assignment_skip(assignment=assignment)
+                    skipped += 1
+            return skipped
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        skipped = sum(pool.map(work, people))
+
+    assert skipped > 0
+    assert Assignment.objects.filter(state=AssignmentState.SKIPPED).count() == skipped
+    assert set(Comparison.objects.values_list("held", flat=True)) == {0}
 
 
 @pytest.mark.django_db(transaction=True)
