@@ -1,4 +1,4 @@
-"""Which two responses to compare next, and who sits left."""
+"""Which two responses to compare next."""
 
 from __future__ import annotations
 
@@ -47,20 +47,3 @@ def pairs_for_prompt(candidates: Sequence[Candidate], *, wanted: int, rng: rando
         first, second = rng.sample([candidate.response_id for candidate in best], 2)
         chosen.append((first, second))
     return chosen
-
-
-def first_sits_left(
-    *, left_on_comparison: int, right_on_comparison: int, left_for_rater: int, right_for_rater: int, coin: bool
-) -> bool:
-    """Whether the first response is shown on the left.
-
-    Balanced per comparison (its k raters see both orders), then per rater
-    (nobody sees `first` on the left more often), and a coin where both are even.
-    The counts say how often `first` sat left / right so far.
-    """
-    if left_on_comparison != right_on_comparison:
-        return left_on_comparison < right_on_comparison
-    # A rater's own balance only decides once it leans, or the order could be foreseen.
-    if abs(left_for_rater - right_for_rater) > 2:
-        return left_for_rater < right_for_rater
-    return coin

@@ -20,6 +20,7 @@ from annotator.models.renderings import Rendering
 from annotator.models.rounds import Round
 from annotator.models.runs import Checkpoint, CheckpointKind, Run, RunEvent
 from annotator.models.snapshots import Snapshot
+from annotator.models.tallies import RaterHour, RoundTally
 
 __all__ = [
     "Acknowledgement",
@@ -37,10 +38,12 @@ __all__ = [
     "Project",
     "Prompt",
     "Protocol",
+    "RaterHour",
     "Rendering",
     "Response",
     "Role",
     "Round",
+    "RoundTally",
     "Run",
     "RunEvent",
     "Sitting",

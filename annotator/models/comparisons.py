@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.expressions import Combinable, OrderBy
+from django.db.models.functions import Random
 from django.utils import timezone
 
 from annotator.domain.lifecycles import AssignmentState
 from annotator.models.choices import choices_of, one_of
 from annotator.models.prompts import Response
+
+FREE = Q(wanted__gt=F("held") + F("answered"), set_aside_at__isnull=True)
+TAKEN = F("held") + F("answered")
+
+
+def free_index(name: str, *order: F | Combinable | OrderBy) -> models.Index:
+    """What is free in a round, in one order; who may be asked, which arm and how urgent come first in every one."""
+    same = (F("round"), F("audience"), F("is_control"), F("priority").desc())
+    return models.Index(*same, *order, condition=FREE, name=name)
 
 
 class ComparisonQuerySet(models.QuerySet["Comparison"]):
@@ -24,7 +35,15 @@ class Comparison(models.Model):
     them, whoever writes, so that `comparison_slots_within_wanted` makes more
     than k leases and judgments impossible rather than unlikely.
 
+    Two more counters are kept like these: `for_first` and `for_second` say how
+    many of the current judgments prefer a side, `level` how many put both on one.
+
     set_aside_at  since when it is out of the queue and out of snapshots, because raters flagged it
+    audience      the group of raters that is asked, empty for everybody
+    is_control    drawn by chance to be handed out by chance, whatever the strategy: an unbiased part of the round
+    priority      2 comes before all others, −2 after them
+    shuffle       its place in an order by chance
+    score         how much a judgment of it is expected to tell; only comparisons of one round are compared by it
     """
 
     round = models.ForeignKey("annotator.Round", models.CASCADE, related_name="comparisons")
@@ -34,7 +53,15 @@ class Comparison(models.Model):
     wanted = models.PositiveSmallIntegerField(default=1)
     held = models.PositiveSmallIntegerField(default=0)
     answered = models.PositiveSmallIntegerField(default=0)
+    for_first = models.PositiveSmallIntegerField(default=0)
+    for_second = models.PositiveSmallIntegerField(default=0)
+    level = models.PositiveSmallIntegerField(default=0)
     set_aside_at = models.DateTimeField(null=True)
+    audience = models.CharField(max_length=60, blank=True, default="")
+    is_control = models.BooleanField(default=False)
+    priority = models.SmallIntegerField(default=0)
+    shuffle = models.FloatField(db_default=Random())
+    score = models.FloatField(default=0.0)
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = ComparisonQuerySet.as_manager()
@@ -46,15 +73,16 @@ class Comparison(models.Model):
             models.CheckConstraint(
                 condition=Q(wanted__gte=F("held") + F("answered")), name="comparison_slots_within_wanted"
             ),
+            models.CheckConstraint(condition=Q(priority__range=(-2, 2)), name="comparison_priority_is_known"),
             models.UniqueConstraint(fields=["round", "first", "second"], name="comparison_once_per_round"),
         ]
         indexes = [
-            # The queue reads only comparisons with a free slot.
-            models.Index(
-                fields=["round", "id"],
-                condition=Q(wanted__gt=F("held") + F("answered"), set_aside_at__isnull=True),
-                name="comparison_with_free_slot",
-            ),
+            # One per order in which the queue may hand out, so that a claim reads one entry however many there are.
+            free_index("comparison_free_in_order", F("id")),
+            free_index("comparison_free_at_random", F("shuffle")),
+            free_index("comparison_free_fewest", TAKEN, F("shuffle")),
+            free_index("comparison_free_started", TAKEN.desc(), F("shuffle")),
+            free_index("comparison_free_informative", F("score").desc(), F("shuffle")),
             models.Index(fields=["round"], condition=Q(set_aside_at__isnull=False), name="comparison_set_aside"),
         ]
 
@@ -66,7 +94,7 @@ class Assignment(models.Model):
     """A lease of one comparison by one rater, with the sides as they are shown."""
 
     comparison = models.ForeignKey(Comparison, models.CASCADE, related_name="assignments")
-    rater = models.ForeignKey("annotator.User", models.PROTECT, related_name="assignments")
+    rater = models.ForeignKey("annotator.User", models.PROTECT, related_name="assignments", db_index=False)
     state = models.CharField(max_length=10, choices=choices_of(AssignmentState), default=AssignmentState.HELD.value)
     first_on_left = models.BooleanField()
     leased_until = models.DateTimeField()
@@ -80,6 +108,7 @@ class Assignment(models.Model):
         ]
         indexes = [
             models.Index(fields=["rater", "state", "ended_at"], name="assignment_of_rater"),
+            models.Index(fields=["rater", "id"], name="assignment_of_rater_newest"),
             models.Index(fields=["leased_until"], condition=Q(state="held"), name="assignment_held_until"),
         ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -51,6 +52,19 @@ class Project(models.Model):
         default=0.2,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
         help_text="Share of the comparisons that are judged more than once, to measure agreement.",
+    )
+    strategy = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="How the queue chooses: the share of the claims that each order gets. Empty: in order.",
+    )
+    control_share = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="Share of the comparisons that are drawn and handed out by chance, whatever the strategy.",
+    )
+    daily_quota = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Judgments that a rater may give in a day (UTC). Empty: as many as they like."
     )
     lease_minutes = models.PositiveSmallIntegerField(
         default=20,
@@ -118,6 +132,7 @@ class Member(models.Model):
     content           what they said to the project's warning about its content
     shown_around_at   when they had been shown around the judgment page
     further_attempts  at the exam, which an owner granted beside the usual ones
+    groups            audiences that they belong to, such as a language or a field they know
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="members")
@@ -126,6 +141,7 @@ class Member(models.Model):
     content = models.CharField(max_length=10, choices=Content.choices, default=Content.UNASKED)
     shown_around_at = models.DateTimeField(null=True)
     further_attempts = models.PositiveSmallIntegerField(default=0)
+    groups = ArrayField(models.CharField(max_length=60), default=list, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

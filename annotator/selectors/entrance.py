@@ -35,24 +35,34 @@ class Entrance:
         return self.step is Step.OPEN
 
 
-def entrance_of(member: Member) -> Entrance:
+@dataclass(frozen=True)
+class Standing:
+    """What decides about the guidelines: the newest version, the newest that was read, and the newest that must be."""
+
+    newest: Guideline | None
+    read: Guideline | None
+    must_read: int
+
+
+def standing_of(member: Member) -> Standing:
+    guidelines = member.project.guidelines
+    binding = guidelines.filter(must_read=True).first()
+    read = guidelines.filter(acknowledgements__user=member.user_id).first()
+    return Standing(guideline_newest(member.project), read, binding.version if binding else 0)
+
+
+def entrance_of(member: Member, standing: Standing | None = None) -> Entrance:
     """The first thing that this member still has to do. Only raters sit the exam: owners write it."""
     project = member.project
-    newest = guideline_newest(project)
-    read = project.guidelines.filter(acknowledgements__user=member.user_id).first()
+    standing = standing or standing_of(member)
     step = Step.OPEN
     if project.content_warning and member.content != Content.ACCEPTED:
         step = Step.DECLINED if member.content == Content.DECLINED else Step.CONTENT
-    elif newest != read and _has_to_read(project, read):
+    elif standing.must_read > (standing.read.version if standing.read else 0):
         step = Step.GUIDELINE
     elif member.role == Role.RATER and exam_is_due(member):
         step = Step.EXAM
-    return Entrance(step, newest, read)
-
-
-def _has_to_read(project: Project, read: Guideline | None) -> bool:
-    """Whether a version that must be read came after what was `read`."""
-    return project.guidelines.filter(version__gt=read.version if read else 0, must_read=True).exists()
+    return Entrance(step, standing.newest, standing.read)
 
 
 def exam_is_due(member: Member) -> bool:

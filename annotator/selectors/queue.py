@@ -4,45 +4,63 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
-from django.db.models import Count, Exists, F, OuterRef, Q, Sum
+from django.db.models import Exists, F, OuterRef, Sum
 
 from annotator.domain.lifecycles import AssignmentState, RoundState
-from annotator.models import Assignment, Comparison, Judgment, Project, Round, User
+from annotator.models import (
+    Assignment,
+    Comparison,
+    Judgment,
+    Member,
+    Project,
+    RaterHour,
+    Round,
+    RoundTally,
+    User,
+)
 
+MOVING = (RoundState.DRAFT, RoundState.FROZEN, RoundState.TRAINING, RoundState.EVALUATED)
 PAGE = 20  # judged comparisons on a page
 
 
 @dataclass(frozen=True)
 class Progress:
-    """The line above the pair.
-
-    state  ready      there is a comparison for this rater
-           preparing  none now, but the round is being written or learnt from
-           done       this rater has judged or skipped all that is open to them
-    """
+    """The line above the pair."""
 
     answered_by_me: int
     answered: int
     wanted: int
-    state: Literal["ready", "preparing", "done"]
+    rater: User
+    round_id: int | None
+    round_state: str | None
+
+    @cached_property
+    def state(self) -> Literal["ready", "preparing", "done"]:
+        """Asked only where a page has no pair to show.
+
+        ready      there is a comparison for this rater
+        preparing  none now, but the round is being written or learnt from
+        done       this rater has judged or skipped all that is open to them
+        """
+        if self.round_id is None:
+            return "done"
+        if self.round_state in MOVING:
+            return "preparing"
+        return "ready" if _has_any(self.rater, self.round_id) else "done"
 
 
 def progress_for_rater(rater: User, project: Project) -> Progress:
     """How far this rater and everybody together are in the newest round."""
     newest = Round.objects.filter(project=project).exclude(state=RoundState.ABANDONED).order_by("-number").first()
-    totals = Comparison.objects.in_play().filter(round=newest).aggregate(answered=Sum("answered"), wanted=Sum("wanted"))
-    mine = Assignment.objects.filter(rater=rater, comparison__round=newest).aggregate(
-        answered=Count("id", filter=Q(state=AssignmentState.ANSWERED)),
-        held=Count("id", filter=Q(state=AssignmentState.HELD)),
-    )
-    state: Literal["ready", "preparing", "done"] = "done"
-    if newest is not None and newest.is_moving:
-        state = "preparing"
-    elif mine["held"] or _has_free(rater, newest):
-        state = "ready"
-    return Progress(mine["answered"], totals["answered"] or 0, totals["wanted"] or 0, state)
+    sums = RoundTally.objects.filter(round=newest).sums()
+    mine = RaterHour.objects.filter(rater=rater, round=newest).aggregate(answered=Sum("answered"))["answered"]
+    return Progress(
+        mine or 0, sums["answered"], sums["wanted"], rater, newest.pk if newest else None,
+        newest.state if newest else None,
+    )  # fmt: skip
 
 
 def last_answered(rater: User, project: Project) -> Assignment | None:
@@ -110,10 +128,15 @@ def judgments_of(rater: User, project: Project, *, before: int | None = None) ->
     return Page(judged, shown[-1].pk if len(found) > PAGE else None)
 
 
-def _has_free(rater: User, newest: Round | None) -> bool:
+def _has_any(rater: User, round_id: int) -> bool:
+    """Whether this rater holds something of the round or could claim something."""
+    mine = Assignment.objects.filter(rater=rater, comparison__round=round_id)
+    if mine.filter(state=AssignmentState.HELD).exists():
+        return True
+    groups = Member.objects.filter(user=rater, project__rounds=round_id).values_list("groups", flat=True).first()
     taken = Assignment.objects.filter(comparison=OuterRef("pk"), rater=rater).exclude(state=AssignmentState.LAPSED)
-    return (
-        Comparison.objects.in_play()
-        .filter(~Exists(taken), round=newest, round__state=RoundState.COLLECTING, wanted__gt=F("held") + F("answered"))
-        .exists()
-    )
+    free = Comparison.objects.in_play().filter(
+        ~Exists(taken), round=round_id, round__state=RoundState.COLLECTING, audience__in=[*(groups or []), ""],
+        wanted__gt=F("held") + F("answered"),
+    )  # fmt: skip
+    return free.exists()

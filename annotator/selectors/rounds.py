@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.lifecycles import AssignmentState, RoundState, RunKind, RunState
-from annotator.models import Assignment, Checkpoint, CheckpointKind, Comparison, Judgment, Project, Round, Run, Split
+from annotator.models import Assignment, Checkpoint, CheckpointKind, Judgment, Project, Round, RoundTally, Run
 
 STAGES = (
     (RunKind.GENERATE, _("Write answers"), _("The policies answer the prompts of this round.")),
@@ -55,11 +56,11 @@ class Stage:
 
 def rounds_of(project: Project) -> QuerySet[Round]:
     """The project's rounds, newest first, each with its sums."""
-    in_play = Q(comparisons__set_aside_at=None)
+    sums = RoundTally.objects.filter(round=OuterRef("pk")).order_by().values("round")
     return project.rounds.annotate(
-        comparison_count=Count("comparisons"),
-        wanted=Sum("comparisons__wanted", filter=in_play),
-        answered=Sum("comparisons__answered", filter=in_play),
+        comparison_count=Coalesce(Subquery(sums.annotate(n=Sum(F("comparisons") + F("set_aside"))).values("n")), 0),
+        wanted=Subquery(sums.annotate(n=Sum("wanted")).values("n")),
+        answered=Subquery(sums.annotate(n=Sum("answered")).values("n")),
     ).order_by("-number")
 
 
@@ -69,25 +70,7 @@ def round_newest(project: Project) -> Round | None:
 
 
 def round_progress(round: Round) -> RoundProgress:
-    sums = (
-        Comparison.objects.in_play()
-        .filter(round=round)
-        .aggregate(comparisons=Count("id"), wanted=Sum("wanted"), answered=Sum("answered"), held=Sum("held"))
-    )
-    decided = Judgment.objects.current().filter(
-        assignment__comparison__round=round,
-        assignment__comparison__prompt__split=Split.TRAIN,
-        assignment__comparison__set_aside_at=None,
-        preferred__isnull=False,
-    )
-    return RoundProgress(
-        comparisons=sums["comparisons"],
-        wanted=sums["wanted"] or 0,
-        answered=sums["answered"] or 0,
-        held=sums["held"] or 0,
-        decided=decided.count(),
-        set_aside=Comparison.objects.filter(round=round, set_aside_at__isnull=False).count(),
-    )
+    return RoundProgress(**RoundTally.objects.filter(round=round).sums())
 
 
 def round_stages(round: Round) -> list[Stage]:

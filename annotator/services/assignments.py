@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotator.domain.lifecycles import AssignmentState, RoundState
-from annotator.domain.pairing import first_sits_left
+from annotator.domain.strategies import order_of
 from annotator.exceptions import StateNotAllowed
-from annotator.models import Assignment, Comparison, Member, Project, User
+from annotator.models import Assignment, Member, Project, User
+from annotator.selectors.cards import texts_of
 from annotator.services.flags import flags_raise
 from annotator.services.renderings import renderings_ensure
+from annotator.sql import rows
 
 AHEAD = 2  # comparisons that a page holds beside the one it shows, so that the next is there before it is wanted
-RATER_BALANCE_WINDOW = 20  # assignments over which a rater's own left/right balance is kept
 
 
 def assignment_claim(*, rater: User, project: Project) -> Assignment | None:
@@ -27,49 +27,42 @@ def assignment_claim(*, rater: User, project: Project) -> Assignment | None:
     return next(iter(assignments_claim(rater=rater, project=project, wanted=1)), None)
 
 
-@transaction.atomic
 def assignments_claim(*, rater: User, project: Project, wanted: int = 1 + AHEAD) -> list[Assignment]:
     """All that this rater holds, in the order of claiming, with further leases until `wanted` are held.
 
-    Every lease begins anew. At most Comparison.wanted people hold or have answered
-    a comparison, whoever claims at the same time: the row is locked, and
+    Leases begin anew. At most Comparison.wanted people hold or have answered a
+    comparison, whoever claims at the same time: the row is locked, and
     `comparison_slots_within_wanted` would refuse the one too many.
     """
-    # The same person in two tabs: the second claim waits and then finds the first one's leases.
-    Member.objects.select_for_update().filter(project=project, user=rater).first()
-    until = timezone.now() + timedelta(minutes=project.lease_minutes)
-    mine = assignments_of(rater, project).filter(state=AssignmentState.HELD).order_by("claimed_at", "id")
-    held = list(mine)
-    Assignment.objects.filter(pk__in=[one.pk for one in held]).update(leased_until=until)
-    missing = wanted - len(held)
-    leased: list[Comparison] = []
-    while len(leased) < missing:
-        # Whoever has something waits for nobody: two who hold one and wait for the other's would wait for ever.
-        comparison = _free_comparison(rater, project, waits=not held and not leased)
-        if comparison is None:
-            break
-        _lease(comparison, rater, until)
-        leased.append(comparison)
-    # Last and in one sorted statement, so that two claims that render the same texts cannot wait for each other.
-    renderings_ensure([text for comparison in leased for text in _texts(comparison)])
-    return list(mine.all()) if leased else held
+    held = _claimed(rater, project, wanted)
+    found = {one.pk: one for one in assignments_of(rater, project).filter(pk__in=[one for one, _new in held])}
+    return [found[one] for one, _new in held if one in found]
 
 
-def _lease(comparison: Comparison, rater: User, until: datetime) -> None:
-    assignment, is_new = Assignment.objects.get_or_create(
-        comparison=comparison,
-        rater=rater,
-        defaults={"leased_until": until, "first_on_left": _first_on_left(comparison, rater)},
-    )
-    if not is_new:  # it lapsed before; the sides stay as this rater saw them
-        Assignment.objects.filter(pk=assignment.pk).update(
-            state=AssignmentState.HELD, leased_until=until, claimed_at=timezone.now(), ended_at=None
-        )
+@transaction.atomic
+def _claimed(rater: User, project: Project, wanted: int) -> list[tuple[int, bool]]:
+    """Ids of what this rater holds, and whether each was leased just now.
+
+    First what nobody else is looking at this instant; then wait for the rest,
+    and take back what ran out, so that "nothing left" is said only when nothing is left.
+    """
+    member = Member.objects.filter(project=project, user=rater).only("groups").first()
+    order = order_of(project.strategy)
+    asked = [
+        project.pk, rater.pk, wanted, project.lease_minutes, [*(member.groups if member else []), ""],
+        list(order), list(order.values()), project.control_share,
+    ]  # fmt: skip
+    held = rows(CLAIM, [*asked, False]) or rows(CLAIM, [*asked, True])
+    if not held and assignments_sweep():
+        held = rows(CLAIM, [*asked, True])
+    new = [one for one, is_new in held if is_new]
+    if new:
+        # Last and in one sorted statement, so that two claims that render the same texts cannot wait for each other.
+        renderings_ensure(texts_of(new))
+    return held
 
 
-def _texts(comparison: Comparison) -> list[str]:
-    """All that a page shows of it."""
-    return [comparison.first.text, comparison.second.text, *(turn["content"] for turn in comparison.prompt.messages)]
+CLAIM = "SELECT assignment_id, is_new FROM queue_claim(%s, %s, %s, %s, %s::text[], %s::text[], %s::float8[], %s, %s)"
 
 
 def assignments_prolong(*, rater: User, project: Project) -> int:
@@ -110,47 +103,4 @@ def assignments_of(rater: User, project: Project) -> QuerySet[Assignment]:
         Assignment.objects.filter(rater=rater, comparison__round__project=project)
         .exclude(comparison__round__state=RoundState.ABANDONED)
         .select_related("comparison__prompt", "comparison__first", "comparison__second", "comparison__round__project")
-    )
-
-
-def _free_comparison(rater: User, project: Project, *, waits: bool) -> Comparison | None:
-    taken = Assignment.objects.filter(comparison=OuterRef("pk"), rater=rater).exclude(state=AssignmentState.LAPSED)
-    free = (
-        Comparison.objects.filter(
-            ~Exists(taken),
-            round__project=project,
-            round__state=RoundState.COLLECTING,
-            wanted__gt=F("held") + F("answered"),
-            set_aside_at=None,
-        )
-        .select_related("first", "second", "prompt")
-        .order_by("id")
-    )
-    # First what nobody else is looking at this instant; then wait for the rest,
-    # so that "nothing left" is said only when nothing is left.
-    comparison = free.select_for_update(of=("self",), skip_locked=True).first()
-    if comparison is None and waits:
-        comparison = free.select_for_update(of=("self",)).first()
-    if comparison is None and waits and assignments_sweep():
-        comparison = free.select_for_update(of=("self",)).first()
-    return comparison
-
-
-def _first_on_left(comparison: Comparison, rater: User) -> bool:
-    shown = list(
-        Assignment.objects.filter(
-            comparison=comparison, state__in=[AssignmentState.HELD, AssignmentState.ANSWERED]
-        ).values_list("first_on_left", flat=True)
-    )
-    recent = list(
-        Assignment.objects.filter(rater=rater)
-        .order_by("-id")
-        .values_list("first_on_left", flat=True)[:RATER_BALANCE_WINDOW]
-    )
-    return first_sits_left(
-        left_on_comparison=shown.count(True),
-        right_on_comparison=shown.count(False),
-        left_for_rater=recent.count(True),
-        right_for_rater=recent.count(False),
-        coin=random.random() < 0.5,
     )

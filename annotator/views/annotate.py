@@ -24,10 +24,11 @@ from annotator.forms import FlagsForm, VerdictForm
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Assignment, Member
 from annotator.selectors.cards import given_in, points_of, points_offered, questions_of, turns_of
-from annotator.selectors.entrance import Entrance, Step, attempts_of, can_practise, entrance_of
+from annotator.selectors.desk import desk_of
+from annotator.selectors.entrance import Entrance, Step, attempts_of, can_practise
 from annotator.selectors.habits import habits_of
-from annotator.selectors.projects import protocol_newest, protocol_seen
-from annotator.selectors.queue import judgments_of, last_answered, progress_for_rater
+from annotator.selectors.projects import protocol_seen
+from annotator.selectors.queue import judgments_of, last_answered
 from annotator.selectors.renderings import renderings_of
 from annotator.selectors.rounds import judgment_current, round_newest
 from annotator.services.assignments import assignment_claim, assignment_skip, assignments_claim, assignments_prolong
@@ -239,21 +240,21 @@ def _card(
     }
 
 
-def _around(member: Member) -> dict[str, Any]:
-    entrance = entrance_of(member)
-    protocol = protocol_newest(member.project)
+def _around(member: Member, undo: Assignment | None = None) -> dict[str, Any]:
+    """What stands around every card; `undo` where it is known already what was judged last."""
+    desk = desk_of(member)
     return {
         "member": member,
         "project": member.project,
-        "protocol": protocol,
-        "asking": protocol.asking,
+        "protocol": desk.protocol,
+        "asking": desk.protocol.asking,
         "keys": keys_for(member.user.keys),
-        "progress": progress_for_rater(member.user, member.project),
-        "entrance": entrance,
-        "guideline": entrance.guideline,
+        "progress": desk.progress,
+        "entrance": desk.entrance,
+        "guideline": desk.guideline,
         "examples": member.project.gold.filter(use=GoldUse.EXAMPLE, retired_at=None),
         "can_practise": partial(can_practise, member),  # asked only where a page has a place for it
-        "undo": last_answered(member.user, member.project),
+        "undo": undo or last_answered(member.user, member.project),
     }
 
 

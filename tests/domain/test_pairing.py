@@ -6,7 +6,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.domain.pairing import Candidate, first_sits_left, pairs_for_prompt
+from annotator.domain.pairing import Candidate, pairs_for_prompt
 
 candidates = st.lists(
     st.tuples(st.sampled_from(["parent", "child"]), st.sampled_from(["yes", "no", "maybe", "later"])), max_size=8
@@ -37,25 +37,3 @@ def test_who_is_first_is_chance() -> None:
     firsts = Counter(pairs_for_prompt(answers, wanted=1, rng=random.Random(seed))[0][0] for seed in range(400))
 
     assert 150 < firsts[0] < 250  # five standard deviations of a fair coin
-
-
-def test_the_second_rater_of_a_comparison_sees_the_other_order() -> None:
-    for coin in (True, False):
-        assert not first_sits_left(
-            left_on_comparison=1, right_on_comparison=0, left_for_rater=0, right_for_rater=9, coin=coin
-        )
-
-
-def test_a_rater_who_saw_first_on_the_left_too_often_sees_it_on_the_right() -> None:
-    assert not first_sits_left(
-        left_on_comparison=0, right_on_comparison=0, left_for_rater=12, right_for_rater=8, coin=True
-    )
-
-
-def test_where_all_is_even_a_coin_decides() -> None:
-    sides = {
-        first_sits_left(left_on_comparison=0, right_on_comparison=0, left_for_rater=10, right_for_rater=10, coin=coin)
-        for coin in (True, False)
-    }
-
-    assert sides == {True, False}

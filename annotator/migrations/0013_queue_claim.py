@@ -1,0 +1,134 @@
+"""Handing out is one statement: which comparison, which side, and the lease, decided where the rows are."""
+
+from django.db import migrations
+
+# Name of an order → the columns that it reads after the priority; each has an index of its own.
+ORDERS = {
+    "in_order": "c.id",
+    "random": "c.shuffle",
+    "fewest": "(c.held + c.answered), c.shuffle",
+    "started": "(c.held + c.answered) DESC, c.shuffle",
+    "informative": "c.score DESC, c.shuffle",
+}
+
+ONE = """
+        SELECT c.id INTO picked FROM annotator_comparison c
+         WHERE c.round_id = p_round AND c.audience = p_audience AND c.is_control = p_control
+           AND c.wanted > c.held + c.answered AND c.set_aside_at IS NULL
+           AND NOT EXISTS (SELECT 1 FROM annotator_assignment a
+                            WHERE a.comparison_id = c.id AND a.rater_id = p_rater AND a.state <> 'lapsed')
+         ORDER BY c.priority DESC, {columns} LIMIT 1 FOR UPDATE OF c{skip};"""
+
+
+def branches() -> str:
+    first = "IF"
+    lines = []
+    for name, columns in ORDERS.items():
+        for waits in (False, True):
+            lines.append(f"    {first} p_order = '{name}' AND {'p_waits' if waits else 'NOT p_waits'} THEN")
+            lines.append(ONE.format(columns=columns, skip="" if waits else " SKIP LOCKED"))
+            first = "ELSIF"
+    return "\n".join(lines)
+
+
+PICK = f"""
+CREATE FUNCTION queue_pick(
+    p_round bigint, p_rater bigint, p_audience text, p_control boolean, p_order text, p_waits boolean
+) RETURNS bigint LANGUAGE plpgsql SET enable_sort = off SET enable_seqscan = off AS $$
+DECLARE
+    picked bigint;
+BEGIN
+{branches()}
+    ELSE
+        RAISE EXCEPTION 'the queue knows no order %', p_order;
+    END IF;
+    RETURN picked;
+END $$;
+"""
+
+CLAIM = """
+CREATE FUNCTION queue_claim(
+    p_project bigint, p_rater bigint, p_wanted int, p_minutes int, p_audiences text[], p_orders text[],
+    p_shares float8[], p_control_share float8, p_waits boolean
+) RETURNS TABLE (assignment_id bigint, is_new boolean) LANGUAGE plpgsql AS $$
+DECLARE
+    until timestamptz := now() + make_interval(mins => p_minutes);
+    its_round bigint;
+    mine bigint[];
+    made bigint[] := '{}';
+    picked bigint;
+    one bigint;
+    ordered text;
+    control_first boolean;
+    drawn float8;
+    leaning int;
+    on_left boolean;
+BEGIN
+    -- The same person in two tabs: the second claim waits and then finds the first one's leases.
+    PERFORM 1 FROM annotator_member WHERE project_id = p_project AND user_id = p_rater FOR NO KEY UPDATE;
+    SELECT coalesce(array_agg(a.id ORDER BY a.claimed_at, a.id), '{}') INTO mine
+      FROM annotator_assignment a JOIN annotator_comparison c ON c.id = a.comparison_id
+      JOIN annotator_round r ON r.id = c.round_id
+     WHERE a.rater_id = p_rater AND a.state = 'held' AND r.project_id = p_project AND r.state <> 'abandoned';
+    -- A lease begins anew once a part of it is gone; writing it on every judgment would tell nobody anything.
+    UPDATE annotator_assignment SET leased_until = until
+     WHERE id = ANY(mine) AND leased_until < until - make_interval(mins => p_minutes) / 8;
+    SELECT id INTO its_round FROM annotator_round WHERE project_id = p_project AND state = 'collecting';
+    WHILE its_round IS NOT NULL AND cardinality(mine) + cardinality(made) < p_wanted LOOP
+        drawn := random() * (SELECT sum(share) FROM unnest(p_shares) share);
+        FOR place IN 1..cardinality(p_orders) LOOP
+            ordered := p_orders[place];
+            drawn := drawn - p_shares[place];
+            EXIT WHEN drawn < 0;
+        END LOOP;
+        control_first := random() < p_control_share;
+        picked := NULL;
+        FOR arm IN 0..1 LOOP
+            FOR place IN 1..cardinality(p_audiences) LOOP
+                -- Whoever has something waits for nobody: two who hold one and wait for the other's would wait for ever.
+                picked := queue_pick(
+                    its_round, p_rater, p_audiences[place], control_first = (arm = 0),
+                    CASE WHEN control_first = (arm = 0) THEN 'random' ELSE ordered END,
+                    p_waits AND cardinality(mine) + cardinality(made) = 0
+                );
+                EXIT WHEN picked IS NOT NULL;
+            END LOOP;
+            EXIT WHEN picked IS NOT NULL;
+        END LOOP;
+        EXIT WHEN picked IS NULL;
+        -- Its raters see both orders; then nobody sees `first` on one side too often; else chance.
+        SELECT coalesce(sum(CASE WHEN first_on_left THEN 1 ELSE -1 END), 0) INTO leaning
+          FROM annotator_assignment WHERE comparison_id = picked AND state IN ('held', 'answered');
+        IF leaning = 0 THEN
+            SELECT coalesce(sum(CASE WHEN first_on_left THEN 1 ELSE -1 END), 0) INTO leaning
+              FROM (SELECT first_on_left FROM annotator_assignment
+                     WHERE rater_id = p_rater ORDER BY id DESC LIMIT 20) recent;
+            -- A rater's own balance only decides once it leans, or the order could be foreseen.
+            IF abs(leaning) <= 2 THEN
+                leaning := 0;
+            END IF;
+        END IF;
+        on_left := CASE WHEN leaning = 0 THEN random() < 0.5 ELSE leaning < 0 END;
+        -- One that lapsed before comes back with the sides as this rater saw them.
+        INSERT INTO annotator_assignment AS a
+               (comparison_id, rater_id, state, first_on_left, leased_until, claimed_at)
+        VALUES (picked, p_rater, 'held', on_left, until, clock_timestamp())
+            ON CONFLICT (comparison_id, rater_id) DO UPDATE
+           SET state = 'held', leased_until = until, claimed_at = clock_timestamp(), ended_at = NULL
+        RETURNING id INTO one;
+        made := made || one;
+    END LOOP;
+    RETURN QUERY SELECT held, false FROM unnest(mine) held UNION ALL SELECT held, true FROM unnest(made) held;
+END $$;
+"""
+
+BACKWARD = """
+DROP FUNCTION queue_claim(bigint, bigint, int, int, text[], text[], float8[], float8, boolean);
+DROP FUNCTION queue_pick(bigint, bigint, text, boolean, text, boolean);
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("annotator", "0012_kept_sums")]
+
+    operations = [migrations.RunSQL(PICK + CLAIM, BACKWARD)]

@@ -1,0 +1,65 @@
+"""All that the judgment page knows around the pair, in one statement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from annotator.models import Guideline, Member, Protocol
+from annotator.selectors.entrance import Entrance, Standing, entrance_of
+from annotator.selectors.queue import Progress
+from annotator.sql import rows
+
+STATEMENT = """
+SELECT (SELECT id FROM annotator_protocol WHERE project_id = m.project_id ORDER BY version DESC LIMIT 1),
+       (SELECT id FROM annotator_guideline WHERE project_id = m.project_id ORDER BY version DESC LIMIT 1),
+       (SELECT g.id FROM annotator_guideline g JOIN annotator_acknowledgement a ON a.guideline_id = g.id
+         WHERE g.project_id = m.project_id AND a.user_id = m.user_id ORDER BY g.version DESC LIMIT 1),
+       (SELECT max(version) FROM annotator_guideline WHERE project_id = m.project_id AND must_read),
+       r.id, r.state, t.answered, t.wanted,
+       (SELECT sum(answered) FROM annotator_raterhour WHERE rater_id = m.user_id AND round_id = r.id)
+  FROM annotator_member m
+  LEFT JOIN LATERAL (SELECT id, state FROM annotator_round
+                      WHERE project_id = m.project_id AND state <> 'abandoned' ORDER BY number DESC LIMIT 1) r ON true
+  LEFT JOIN LATERAL (SELECT sum(answered) AS answered, sum(wanted) AS wanted
+                       FROM annotator_roundtally WHERE round_id = r.id) t ON true
+ WHERE m.id = %s
+"""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where a member sits: what is asked, what they must have read, how far everybody is."""
+
+    protocol: Protocol
+    guideline: Guideline | None
+    entrance: Entrance
+    progress: Progress
+
+
+def desk_of(member: Member) -> Desk:
+    [(protocol, guideline, read, must_read, round, state, answered, wanted, mine)] = rows(STATEMENT, [member.pk])
+    newest = guideline_kept(guideline) if guideline else None
+    standing = Standing(newest, guideline_kept(read) if read else None, must_read or 0)
+    return Desk(
+        protocol=protocol_kept(protocol),
+        guideline=newest,
+        entrance=entrance_of(member, standing),
+        progress=Progress(
+            answered_by_me=int(mine or 0), answered=int(answered or 0), wanted=int(wanted or 0),
+            rater=member.user, round_id=round, round_state=state,
+        ),
+    )  # fmt: skip
+
+
+# Rows of both never change, so a process reads each once.
+
+
+@lru_cache(maxsize=1024)
+def protocol_kept(pk: int) -> Protocol:
+    return Protocol.objects.get(pk=pk)
+
+
+@lru_cache(maxsize=1024)
+def guideline_kept(pk: int) -> Guideline:
+    return Guideline.objects.get(pk=pk)
