@@ -31,6 +31,7 @@ from annotator.models import (
     Snapshot,
     User,
 )
+from annotator.sql import Part, parted, rows
 
 Row = TypeVar("Row", bound=Model)
 
@@ -39,9 +40,10 @@ Row = TypeVar("Row", bound=Model)
 
 def member(user: User, slug: str) -> Member:
     """Anybody in the project: may judge."""
-    found = Member.objects.select_related("project", "user").filter(user=user, project__slug=slug).first()
+    found = Member.objects.select_related("project").filter(user=user, project__slug=slug).first()
     if found is None:
         raise NotFound
+    found.user = user
     return found
 
 
@@ -80,13 +82,30 @@ def project_maker(user: User) -> User:
 
 def assignment_of(member: Member, assignment_id: int) -> Assignment:
     """The member's own assignment: nobody sees another rater's, whatever their role."""
-    rows = Assignment.objects.select_related(
-        "comparison__prompt", "comparison__first", "comparison__second", "comparison__round__project", "rater"
-    )
-    return _only(
-        rows.filter(pk=assignment_id, rater=member.user_id, comparison__round__project=member.project_id),
-        _("There is no such comparison among yours."),
-    )
+    found = rows(OWN_ASSIGNMENT, [assignment_id, member.user_id, member.project_id])
+    if not found:
+        raise NotFound(_("There is no such comparison among yours."))
+    assignment, comparison, round = parted(ASKED, found[0])
+    assignment.comparison, assignment.rater = comparison, member.user
+    comparison.round, round.project = round, member.project
+    own: Assignment = assignment
+    return own
+
+
+ASKED = (
+    Part(
+        Assignment, "a", "id", "comparison", "rater", "state", "first_on_left", "leased_until", "claimed_at", "ended_at"
+    ),
+    Part(Comparison, "c", "id", "round", "prompt", "first", "second", "set_aside_at"),
+    Part(Round, "r", "id", "project", "number", "state"),
+)
+OWN_ASSIGNMENT = f"""
+SELECT {", ".join(part.columns for part in ASKED)}
+  FROM annotator_assignment a
+  JOIN annotator_comparison c ON c.id = a.comparison_id
+  JOIN annotator_round r ON r.id = c.round_id
+ WHERE a.id = %s AND a.rater_id = %s AND r.project_id = %s
+"""
 
 
 def sitting_of(member: Member, sitting_id: int) -> Sitting:

@@ -8,10 +8,13 @@ from typing import Any
 import psycopg
 from django.conf import settings
 from django.db import connection
+from django.db.models import Model
 from psycopg.rows import TupleRow
 
+PREPARES = not settings.DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"]
 
-def rows(statement: str, parameters: Sequence[Any] = ()) -> list[TupleRow]:
+
+def rows(statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[TupleRow]:
     """What `statement` returns, on Django's own connection and inside its transaction.
 
     Django binds on the client, where nothing can be prepared; this binds on the
@@ -24,4 +27,23 @@ def rows(statement: str, parameters: Sequence[Any] = ()) -> list[TupleRow]:
         return cursor.fetchall() if cursor.description else []
 
 
-PREPARES = not settings.DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"]
+class Part:
+    """Some columns of a model in a statement that is written by hand."""
+
+    def __init__(self, model: type[Model], alias: str, *names: str) -> None:
+        self.model = model
+        self.names = [model._meta.get_field(name).attname for name in names]
+        self.columns = ", ".join(f"{alias}.{name}" for name in self.names)
+
+    def made(self, values: Sequence[Any]) -> Any:
+        """A row that knows these columns, and reads its others when they are asked for."""
+        return self.model.from_db("default", self.names, values)
+
+
+def parted(parts: Sequence[Part], values: Sequence[Any]) -> list[Any]:
+    """One row of a statement that selects the columns of `parts`, as a model's row each."""
+    made, at = [], 0
+    for part in parts:
+        made.append(part.made(values[at : at + len(part.names)]))
+        at += len(part.names)
+    return made

@@ -20,6 +20,8 @@ import os
 import tempfile
 from pathlib import Path
 
+import psutil
+
 from bench.crowd import Crowd, Page, closed_loop, open_loop, opened
 from bench.instance import instance
 from bench.queue_world import RATERS, Rater, project_made, raters_made
@@ -58,7 +60,10 @@ def measured(arguments: argparse.Namespace, crowd: Crowd) -> dict[str, float]:
         wanted = stored + 1 if size > 1000 else 100
         project_made(slug, comparisons=size, wanted=max(wanted, 2), stored=stored, raters=raters)
         print(f"{size} comparisons, {size * stored} judgments stored")
+        before = cpu_seconds()
         found, seconds = asyncio.run(busy(crowd, slug, raters, arguments.seconds))
+        spent = {name: (after - before[name]) / len(found) * 1000 for name, after in cpu_seconds().items()}
+        print("  CPU per judgment, ms:", ", ".join(f"{name} {one:.2f}" for name, one in spent.items()))
         rates[size], p95s[size] = len(found) / seconds, percentile(found, 0.95)
         print(
             f"  closed loop: {rates[size]:.0f} judgments/s, p50 {percentile(found, 0.5) * 1000:.1f} ms, "
@@ -66,6 +71,17 @@ def measured(arguments: argparse.Namespace, crowd: Crowd) -> dict[str, float]:
             flush=True,
         )
     return {"judgments_per_s": round(min(rates.values()), 1)}
+
+
+def cpu_seconds() -> dict[str, float]:
+    """Processor time so far of the web processes, of Postgres and of this one, which is the load."""
+    found = {"web": 0.0, "database": 0.0, "load": sum(psutil.Process().cpu_times()[:2])}
+    for process in psutil.process_iter(["name", "cmdline", "cpu_times"]):
+        words = " ".join(process.info["cmdline"] or [])
+        kind = "web" if "gunicorn" in words else "database" if "postgres" in (process.info["name"] or "") else ""
+        if kind:
+            found[kind] += sum(process.info["cpu_times"][:2])
+    return found
 
 
 async def busy(crowd: Crowd, slug: str, raters: list[Rater], seconds: float) -> tuple[list[float], float]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import random
 import secrets
 from dataclasses import dataclass
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 RATERS = 10_000
 PAIRS_OF_PROMPT = 10  # five answers to a prompt, each against each
 ANSWERS = 5
 LEASE_MINUTES = 600  # nothing lapses while somebody measures
-PROMPT = "My order %s has not arrived yet, although it was promised for last week. What should I do now? "
+POOL = 2_000  # different texts of each kind; their HTML is stored beforehand, as a round's is when it opens
 SENTENCES = (
     "Thank you for writing to us, and we are sorry about the wait.",
     "Please tell us the order number and the address it should go to.",
@@ -22,6 +25,14 @@ SENTENCES = (
     "We have asked the carrier, who says that it left the depot on Monday.",
     "A refund takes three to five days to reach your bank, as your bank decides.",
 )
+PROMPTS = [
+    f"My order {number} has not arrived yet, although it was promised for last week. What should I do now?"
+    for number in range(POOL)
+]
+TEXTS = [
+    f"Dear customer {number}, " + " ".join(random.Random(number).sample(SENTENCES, len(SENTENCES)))
+    for number in range(POOL)
+]
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,7 @@ def raters_made(count: int = RATERS) -> list[Rater]:
     from django.utils import timezone
 
     from annotator.models import User
+    from annotator.services.renderings import renderings_ensure
 
     User.objects.bulk_create(
         [User(username=f"crowd-{number:05}", password=f"!{secrets.token_hex(20)}") for number in range(count)],
@@ -59,6 +71,7 @@ def raters_made(count: int = RATERS) -> list[Rater]:
         sessions.append(Session(session_key=key, session_data=store.encode(data), expire_date=until))
         raters.append(Rater(user.pk, key))
     Session.objects.bulk_create(sessions, batch_size=2000)
+    renderings_ensure([*PROMPTS, *TEXTS])
     return raters
 
 
@@ -97,58 +110,85 @@ def _fill(db: psycopg.Connection, project: int, comparisons: int, wanted: int, s
     db.execute("SET session_replication_role = replica")  # the sums are set below, so no trigger need count row by row
     db.execute("SET synchronous_commit = off")
     db.execute("SET maintenance_work_mem = '512MB'")
-    (round_id,) = db.execute(
+    found = db.execute(
         "INSERT INTO annotator_round (project_id, number, state, settings, created_at, opened_at)"
         " VALUES (%s, 1, 'collecting', '{}', now(), now()) RETURNING id",
         [project],
-    ).fetchone() or (0,)
-    db.execute(
-        "INSERT INTO annotator_prompt (project_id, messages, content_sha256, split, tags, source, created_at)"
-        " SELECT %(project)s, jsonb_build_array(jsonb_build_object('role', 'user', 'content', replace(%(text)s, '%%s', n::text))),"
-        " md5(%(project)s || 'p' || n) || md5(n::text), CASE WHEN n %% 10 = 0 THEN 'holdout' ELSE 'train' END, '{}', 'bench', now()"
-        " FROM generate_series(1, %(prompts)s) n",
-        {"project": project, "text": PROMPT.replace("%s", "%s"), "prompts": prompts},
-    )
-    db.execute(
-        "INSERT INTO annotator_response (prompt_id, text, text_sha256, sample, finish, sampling, author, created_at)"
-        " SELECT p.id, 'Dear customer ' || p.id || ', ' || t.text, md5(p.id || '-' || s) || md5(p.id::text), 0, '', '{}', 'model ' || s, now()"
-        " FROM annotator_prompt p CROSS JOIN generate_series(1, %(answers)s) s"
-        " CROSS JOIN LATERAL (SELECT string_agg(line, ' ' ORDER BY md5(p.id || '-' || s || line)) AS text"
-        "                       FROM unnest(%(lines)s::text[]) line) t"
-        " WHERE p.project_id = %(project)s",
-        {"project": project, "answers": ANSWERS, "lines": list(SENTENCES)},
-    )
-    db.execute(
-        "INSERT INTO annotator_comparison (round_id, prompt_id, first_id, second_id, wanted, held, answered, created_at)"
-        " SELECT %(round)s, a.prompt_id, a.id, b.id, %(wanted)s, 0, %(stored)s, now()"
-        " FROM annotator_response a JOIN annotator_response b ON b.prompt_id = a.prompt_id AND a.id < b.id"
-        " JOIN annotator_prompt p ON p.id = a.prompt_id WHERE p.project_id = %(project)s"
-        " ORDER BY md5(a.id || '-' || b.id)",
-        {"round": round_id, "project": project, "wanted": wanted, "stored": stored},
-    )
-    if stored:
-        _judged(db, project, round_id, stored, users)
-    for table in ("prompt", "response", "comparison", "assignment", "judgment", "member", "acknowledgement"):
-        db.execute(f"VACUUM ANALYZE annotator_{table}")  # type: ignore[arg-type]
+    ).fetchone()
+    assert found
+    values = {
+        "project": project, "round": found[0], "prompts": prompts, "answers": ANSWERS, "wanted": wanted,
+        "stored": stored, "users": users, "count": len(users), "prompt_texts": PROMPTS, "texts": TEXTS,
+        "sums": [hashlib.sha256(text.encode()).hexdigest() for text in TEXTS],
+    }  # fmt: skip
+    for statement in (
+        PROMPT_ROWS,
+        RESPONSE_ROWS,
+        COMPARISON_ROWS,
+        *((ASSIGNMENT_ROWS, JUDGMENT_ROWS) if stored else ()),
+    ):
+        db.execute(statement, values)
+    for table in (
+        "prompt",
+        "response",
+        "comparison",
+        "assignment",
+        "judgment",
+        "member",
+        "acknowledgement",
+        "rendering",
+    ):
+        db.execute(SQL("VACUUM ANALYZE {}").format(Identifier(f"annotator_{table}")))
     db.execute("CHECKPOINT")
 
 
-def _judged(db: psycopg.Connection, project: int, round_id: int, stored: int, users: list[int]) -> None:
-    """Every comparison judged by `stored` raters who stand next to each other in the list."""
-    db.execute(
-        "INSERT INTO annotator_assignment (comparison_id, rater_id, state, first_on_left, leased_until, claimed_at, ended_at)"
-        " SELECT c.id, (%(users)s::bigint[])[1 + (c.id * 7 + s) %% %(count)s], 'answered', (c.id + s) %% 2 = 0, now(), now(), now()"
-        " FROM annotator_comparison c CROSS JOIN generate_series(1, %(stored)s) s WHERE c.round_id = %(round)s",
-        {"users": users, "count": len(users), "stored": stored, "round": round_id},
-    )
-    db.execute(
-        "INSERT INTO annotator_judgment (assignment_id, key, outcome, value, preferred_id, preset, answer, protocol_id,"
-        " criteria, ratings, reasons, rationale, edited, seconds, created_at)"
-        " SELECT a.id, gen_random_uuid(), 'prefer', v.value, CASE WHEN v.value < 0 THEN c.first_id ELSE c.second_id END,"
-        " 'five_point', 'a', (SELECT max(id) FROM annotator_protocol WHERE project_id = %(project)s),"
-        " '{}', '{}', '[]', '', '', 20, now()"
-        " FROM annotator_assignment a JOIN annotator_comparison c ON c.id = a.comparison_id"
-        " CROSS JOIN LATERAL (SELECT CASE WHEN hashint8(a.id) %% 3 = 0 THEN 1.0 ELSE -1.0 END AS value) v"
-        " WHERE c.round_id = %(round)s",
-        {"project": project, "round": round_id},
-    )
+PROMPT_ROWS = """
+INSERT INTO annotator_prompt (project_id, messages, content_sha256, split, tags, source, created_at)
+SELECT %(project)s,
+       jsonb_build_array(jsonb_build_object(
+           'role', 'user', 'content', (%(prompt_texts)s::text[])[1 + n %% cardinality(%(prompt_texts)s::text[])])),
+       md5(%(project)s || 'p' || n) || md5(n::text), CASE WHEN n %% 10 = 0 THEN 'holdout' ELSE 'train' END, '{}',
+       'bench', now()
+  FROM generate_series(1, %(prompts)s) n
+"""
+RESPONSE_ROWS = """
+INSERT INTO annotator_response (prompt_id, text, text_sha256, sample, finish, sampling, author, created_at)
+SELECT p.id, (%(texts)s::text[])[t.at], (%(sums)s::text[])[t.at], 0, '', '{}', 'model ' || s, now()
+  FROM annotator_prompt p CROSS JOIN generate_series(1, %(answers)s) s
+ CROSS JOIN LATERAL (SELECT 1 + ((p.id * 7919 + s * 104729) %% cardinality(%(texts)s::text[]))::int AS at) t
+ WHERE p.project_id = %(project)s
+"""
+COMPARISON_ROWS = """
+INSERT INTO annotator_comparison (round_id, prompt_id, first_id, second_id, wanted, held, answered, for_first,
+                                  for_second, level, audience, is_control, priority, score, created_at)
+SELECT %(round)s, a.prompt_id, a.id, b.id, %(wanted)s, 0, %(stored)s, %(stored)s, 0, 0, '', false, 0, 0, now()
+  FROM annotator_response a JOIN annotator_response b ON b.prompt_id = a.prompt_id AND a.id < b.id
+  JOIN annotator_prompt p ON p.id = a.prompt_id WHERE p.project_id = %(project)s
+ ORDER BY md5(a.id || '-' || b.id)
+"""
+ASSIGNMENT_ROWS = """
+INSERT INTO annotator_assignment (comparison_id, rater_id, state, first_on_left, leased_until, claimed_at, ended_at)
+SELECT c.id, (%(users)s::bigint[])[1 + (c.id * 7 + s) %% %(count)s], 'answered', (c.id + s) %% 2 = 0, now(), now(),
+       now() - s * interval '1 hour'
+  FROM annotator_comparison c CROSS JOIN generate_series(1, %(stored)s) s WHERE c.round_id = %(round)s
+"""
+JUDGMENT_ROWS = """
+INSERT INTO annotator_judgment (assignment_id, key, outcome, value, preferred_id, preset, answer, protocol_id,
+                                criteria, ratings, reasons, rationale, edited, seconds, created_at)
+SELECT a.id, gen_random_uuid(), 'prefer', -1, c.first_id, 'five_point', 'a',
+       (SELECT max(id) FROM annotator_protocol WHERE project_id = %(project)s), '{}', '{}', '[]', '', '', 20, a.ended_at
+  FROM annotator_assignment a JOIN annotator_comparison c ON c.id = a.comparison_id WHERE c.round_id = %(round)s
+"""
+JUDGED_ROWS = (ASSIGNMENT_ROWS, JUDGMENT_ROWS)
+TALLY_ROWS = """
+INSERT INTO annotator_roundtally (round_id, shard, comparisons, wanted, held, answered, set_aside, decided)
+SELECT round_id, 0, count(*), sum(wanted), 0, sum(answered), 0, sum(for_first) FROM annotator_comparison
+ WHERE round_id = %(round)s GROUP BY round_id
+"""
+HOUR_ROWS = """
+INSERT INTO annotator_raterhour (round_id, rater_id, hour, answered, skipped, decided, "left", seconds)
+SELECT %(round)s, a.rater_id, date_trunc('hour', a.ended_at, 'UTC') AS hour, count(*), 0, count(*),
+       count(*) FILTER (WHERE a.first_on_left), 20 * count(*)
+  FROM annotator_assignment a JOIN annotator_comparison c ON c.id = a.comparison_id
+ WHERE c.round_id = %(round)s GROUP BY a.rater_id, hour
+"""

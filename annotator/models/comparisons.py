@@ -93,7 +93,8 @@ class Comparison(models.Model):
 class Assignment(models.Model):
     """A lease of one comparison by one rater, with the sides as they are shown."""
 
-    comparison = models.ForeignKey(Comparison, models.CASCADE, related_name="assignments")
+    # Both stand first in an index below.
+    comparison = models.ForeignKey(Comparison, models.CASCADE, related_name="assignments", db_index=False)
     rater = models.ForeignKey("annotator.User", models.PROTECT, related_name="assignments", db_index=False)
     state = models.CharField(max_length=10, choices=choices_of(AssignmentState), default=AssignmentState.HELD.value)
     first_on_left = models.BooleanField()
@@ -109,6 +110,7 @@ class Assignment(models.Model):
         indexes = [
             models.Index(fields=["rater", "state", "ended_at"], name="assignment_of_rater"),
             models.Index(fields=["rater", "id"], name="assignment_of_rater_newest"),
+            models.Index(fields=["rater"], condition=Q(state="held"), name="assignment_held_by"),
             models.Index(fields=["leased_until"], condition=Q(state="held"), name="assignment_held_until"),
         ]
 

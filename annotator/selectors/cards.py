@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from annotator.domain.asking import POINTS, Asking
 from annotator.domain.keys import rows_of, shown, slots_of
 from annotator.domain.verdicts import Answer, Preset
-from annotator.models import Assignment, Judgment
+from annotator.models import Judgment
 
 Turn = tuple[str, str]  # role, HTML
 UNFOLDED = 2  # turns of a longer conversation that stand open
@@ -49,14 +49,6 @@ class PointsFor:
 
     name: str
     sides: list[tuple[str, str, str]]
-
-
-def texts_of(assignments: Sequence[int]) -> list[str]:
-    """All that pages of these assignments show of their comparisons."""
-    shown = Assignment.objects.filter(pk__in=assignments).values_list(
-        "comparison__first__text", "comparison__second__text", "comparison__prompt__messages"
-    )
-    return [text for first, second, turns in shown for text in (first, second, *(turn["content"] for turn in turns))]
 
 
 def questions_of(asking: Asking, keys: Mapping[str, str], given: Mapping[str, str]) -> list[Question]:

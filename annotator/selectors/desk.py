@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from annotator.models import Guideline, Member, Protocol
 from annotator.selectors.entrance import Entrance, Standing, entrance_of
+from annotator.selectors.kept import guideline_kept, protocol_kept
 from annotator.selectors.queue import Progress
 from annotator.sql import rows
 
@@ -50,16 +50,3 @@ def desk_of(member: Member) -> Desk:
             rater=member.user, round_id=round, round_state=state,
         ),
     )  # fmt: skip
-
-
-# Rows of both never change, so a process reads each once.
-
-
-@lru_cache(maxsize=1024)
-def protocol_kept(pk: int) -> Protocol:
-    return Protocol.objects.get(pk=pk)
-
-
-@lru_cache(maxsize=1024)
-def guideline_kept(pk: int) -> Guideline:
-    return Guideline.objects.get(pk=pk)

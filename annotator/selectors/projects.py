@@ -25,6 +25,7 @@ from annotator.models import (
     Sitting,
     User,
 )
+from annotator.selectors.kept import protocol_kept
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,8 @@ def protocol_newest(project: Project) -> Protocol:
 
 def protocol_seen(project: Project, protocol_id: str) -> Protocol:
     """The version that a page was drawn from, the newest where it does not say."""
-    found = project.protocols.filter(pk=int(protocol_id)).first() if protocol_id.isdecimal() else None
-    return found or protocol_newest(project)
+    found = protocol_kept(int(protocol_id)) if protocol_id.isdecimal() else None
+    return found if found and found.project_id == project.pk else protocol_newest(project)
 
 
 def guideline_newest(project: Project) -> Guideline | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Container, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from annotator.domain.lifecycles import AssignmentState, RoundState
 from annotator.domain.strategies import order_of
 from annotator.exceptions import StateNotAllowed
-from annotator.models import Assignment, Member, Project, User
-from annotator.selectors.cards import texts_of
+from annotator.models import Assignment, Comparison, Member, Project, User
+from annotator.selectors.faces import Face, faces_of
 from annotator.services.flags import flags_raise
 from annotator.services.renderings import renderings_ensure
 from annotator.sql import rows
@@ -34,35 +34,54 @@ def assignments_claim(*, rater: User, project: Project, wanted: int = 1 + AHEAD)
     comparison, whoever claims at the same time: the row is locked, and
     `comparison_slots_within_wanted` would refuse the one too many.
     """
-    held = _claimed(rater, project, wanted)
-    found = {one.pk: one for one in assignments_of(rater, project).filter(pk__in=[one for one, _new in held])}
-    return [found[one] for one, _new in held if one in found]
+    held = held_claim(rater=rater, project=project, wanted=wanted)
+    found = {one.pk: one for one in assignments_of(rater, project).filter(pk__in=held)}
+    renderings_ensure([text for one in found.values() for text in _texts(one.comparison)])
+    return [found[one] for one in held if one in found]
 
 
-@transaction.atomic
-def _claimed(rater: User, project: Project, wanted: int) -> list[tuple[int, bool]]:
-    """Ids of what this rater holds, and whether each was leased just now.
+def _texts(comparison: Comparison) -> list[str]:
+    """All that a page shows of it."""
+    return [comparison.first.text, comparison.second.text, *(turn["content"] for turn in comparison.prompt.messages)]
+
+
+def faces_claim(
+    *, rater: User, project: Project, known: Container[int], groups: Sequence[str]
+) -> tuple[list[int], list[Face]]:
+    """As `assignments_claim`: ids of what this rater holds, and what a page shows of those that it does not know."""
+    held = held_claim(rater=rater, project=project, groups=groups)
+    fresh = [one for one in held if one not in known]
+    faces = faces_of(fresh) if fresh else []
+    if unrendered := [text for face in faces for text in face.unrendered]:
+        renderings_ensure(unrendered)
+    return held, faces
+
+
+def held_claim(
+    *, rater: User, project: Project, wanted: int = 1 + AHEAD, groups: Sequence[str] | None = None
+) -> list[int]:
+    """Ids of what this rater holds after claiming.
+
+    groups  the audiences that the rater belongs to; None where nobody has looked yet
 
     First what nobody else is looking at this instant; then wait for the rest,
     and take back what ran out, so that "nothing left" is said only when nothing is left.
     """
-    member = Member.objects.filter(project=project, user=rater).only("groups").first()
+    if groups is None:
+        member = Member.objects.filter(project=project, user=rater).only("groups").first()
+        groups = member.groups if member else []
     order = order_of(project.strategy)
     asked = [
-        project.pk, rater.pk, wanted, project.lease_minutes, [*(member.groups if member else []), ""],
-        list(order), list(order.values()), project.control_share,
+        project.pk, rater.pk, wanted, project.lease_minutes, [*groups, ""], list(order), list(order.values()),
+        project.control_share,
     ]  # fmt: skip
     held = rows(CLAIM, [*asked, False]) or rows(CLAIM, [*asked, True])
     if not held and assignments_sweep():
         held = rows(CLAIM, [*asked, True])
-    new = [one for one, is_new in held if is_new]
-    if new:
-        # Last and in one sorted statement, so that two claims that render the same texts cannot wait for each other.
-        renderings_ensure(texts_of(new))
-    return held
+    return [one for (one,) in held]
 
 
-CLAIM = "SELECT assignment_id, is_new FROM queue_claim(%s, %s, %s, %s, %s::text[], %s::text[], %s::float8[], %s, %s)"
+CLAIM = "SELECT assignment_id FROM queue_claim(%s, %s, %s, %s, %s::text[], %s::text[], %s::float8[], %s, %s)"
 
 
 def assignments_prolong(*, rater: User, project: Project) -> int:

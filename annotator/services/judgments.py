@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Collection
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotator.domain.asking import Said, Understood
@@ -20,8 +19,10 @@ from annotator.exceptions import (
     StateNotAllowed,
     violations_as_errors,
 )
-from annotator.models import Assignment, Guideline, Judgment, Protocol
+from annotator.models import Assignment, Judgment, Protocol
+from annotator.selectors.kept import guideline_kept, protocol_kept
 from annotator.services.flags import flags_raise
+from annotator.sql import rows
 
 MAX_SECONDS = 24 * 3600.0
 
@@ -46,26 +47,25 @@ def judgment_submit(
     correction after the freeze, RoundNotCollecting when the round was
     abandoned, InputInvalid for what this protocol does not ask.
     """
-    comparison = assignment.comparison
     with violations_as_errors():
         # Two deliveries of one form: the second waits here and then finds the key.
-        locked = Assignment.objects.select_for_update().get(pk=assignment.pk)
-        if (known := Judgment.objects.filter(key=key).first()) is not None:
-            return _the_same(known, assignment)
+        [(state, round_state)] = rows(LOCKED, [assignment.pk])
+        # Asked after the lock, not with it: a statement sees what was stored before it began to wait.
+        if rows(KNOWN, [key]):
+            return _the_same(Judgment.objects.get(key=key), assignment)
         protocol = _protocol(assignment, protocol_id)
         understood = _understood(protocol, said, assignment)
-        round_state = type(comparison.round).objects.values_list("state", flat=True).get(pk=comparison.round_id)
-        previous = _previous(locked, round_state)
+        previous = _previous(assignment, state, round_state)
         if previous is None:
-            _take(locked, round_state)
-        value = understood.verdict.value
+            _take(assignment, state, round_state)
+        comparison, value = assignment.comparison, understood.verdict.value
         preferred = None
         if value:
             preferred = comparison.first_id if value < 0 else comparison.second_id
         if flags:
-            flags_raise(assignment=locked, kinds=flags)
-        return Judgment.objects.create(
-            assignment=locked,
+            flags_raise(assignment=assignment, kinds=flags)
+        judgment = Judgment(
+            assignment=assignment,
             key=key,
             outcome=understood.verdict.outcome,
             value=value,
@@ -79,29 +79,42 @@ def judgment_submit(
             rationale=understood.rationale,
             edited=understood.edited,
             seconds=min(max(seconds, 0.0), MAX_SECONDS),
-            guideline=_guideline(assignment, guideline_id),
+            guideline_id=_guideline_id(assignment, guideline_id),
             supersedes=previous,
         )
+        judgment.save(force_insert=True)
+        return judgment
 
 
-def _previous(assignment: Assignment, round_state: str) -> Judgment | None:
+LOCKED = """
+SELECT a.state, r.state
+  FROM annotator_assignment a
+  JOIN annotator_comparison c ON c.id = a.comparison_id JOIN annotator_round r ON r.id = c.round_id
+ WHERE a.id = %s FOR UPDATE OF a
+"""
+KNOWN = "SELECT 1 FROM annotator_judgment WHERE key = %s"
+TAKEN = "UPDATE annotator_assignment SET state = 'answered', ended_at = now() WHERE id = %s"
+
+
+def _previous(assignment: Assignment, state: str, round_state: str) -> Judgment | None:
     """The judgment that a correction supersedes, None for a first answer."""
-    if assignment.state != AssignmentState.ANSWERED:
+    if state != AssignmentState.ANSWERED:
         return None
     if round_state != RoundState.COLLECTING:
         raise JudgmentClosed
     return Judgment.objects.current().get(assignment=assignment)
 
 
-def _take(assignment: Assignment, round_state: str) -> None:
+def _take(assignment: Assignment, state: str, round_state: str) -> None:
     """Make the lease an answered assignment; the counting trigger refuses one too many."""
     if round_state == RoundState.ABANDONED:
         raise RoundNotCollecting(_("This round was given up by its owner, so it takes no more judgments."))
-    if assignment.state == AssignmentState.SKIPPED:
+    if state == AssignmentState.SKIPPED:
         raise StateNotAllowed(_("You skipped this comparison. Your next one is ready."))
-    if assignment.state == AssignmentState.LAPSED and round_state != RoundState.COLLECTING:
+    if state == AssignmentState.LAPSED and round_state != RoundState.COLLECTING:
         raise AssignmentLapsed
-    Assignment.objects.filter(pk=assignment.pk).update(state=AssignmentState.ANSWERED, ended_at=timezone.now())
+    rows(TAKEN, [assignment.pk])
+    assignment.state = AssignmentState.ANSWERED
 
 
 def _the_same(known: Judgment, assignment: Assignment) -> Judgment:
@@ -111,20 +124,21 @@ def _the_same(known: Judgment, assignment: Assignment) -> Judgment:
 
 
 def _protocol(assignment: Assignment, protocol_id: int | None) -> Protocol:
-    protocols = assignment.comparison.round.project.protocols
-    found = protocols.first() if protocol_id is None else protocols.filter(pk=protocol_id).first()
-    if found is None:
+    project = assignment.comparison.round.project
+    found = project.protocols.first() if protocol_id is None else protocol_kept(protocol_id)
+    if found is None or found.project_id != project.pk:
         raise InputInvalid(_("This page belongs to another project; reload it."))
     return found
 
 
-def _guideline(assignment: Assignment, guideline_id: int | None) -> Guideline | None:
-    guidelines = assignment.comparison.round.project.guidelines
-    return guidelines.filter(pk=guideline_id).first() if guideline_id else guidelines.first()
+def _guideline_id(assignment: Assignment, guideline_id: int | None) -> int | None:
+    project = assignment.comparison.round.project
+    found = guideline_kept(guideline_id) if guideline_id else project.guidelines.first()
+    return found.pk if found and found.project_id == project.pk else None
 
 
 def _understood(protocol: Protocol, said: Said, assignment: Assignment) -> Understood:
-    texts = (assignment.left.text, assignment.right.text)
+    texts = (assignment.left.text, assignment.right.text) if any(said.edits) else ("", "")
     try:
         return protocol.asking.understood(said, first_on_left=assignment.first_on_left, texts=texts)
     except Unfit as unfit:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import escape
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -26,14 +31,15 @@ from annotator.models import Assignment, Member
 from annotator.selectors.cards import given_in, points_of, points_offered, questions_of, turns_of
 from annotator.selectors.desk import desk_of
 from annotator.selectors.entrance import Entrance, Step, attempts_of, can_practise
+from annotator.selectors.faces import Face, face_of
 from annotator.selectors.habits import habits_of
 from annotator.selectors.projects import protocol_seen
 from annotator.selectors.queue import judgments_of, last_answered
-from annotator.selectors.renderings import renderings_of
 from annotator.selectors.rounds import judgment_current, round_newest
-from annotator.services.assignments import assignment_claim, assignment_skip, assignments_claim, assignments_prolong
+from annotator.services.assignments import assignment_claim, assignment_skip, assignments_prolong, faces_claim
 from annotator.services.judgments import judgment_submit
 from annotator.services.raters import keys_set
+from annotator.shells import hole, hole_number, shell
 
 HELD = "X-Tiebreak-Cards"  # a page that holds cards ahead says which: ids of assignments, comma between
 
@@ -160,18 +166,16 @@ def _moved_on(request: SignedInRequest, member: Member, error: Conflict) -> Http
 
 def _cards(request: SignedInRequest, member: Member, *, status: int = 200, **receipt: Any) -> HttpResponse:
     """The cards that this page does not hold yet, or why there are none; a receipt or a notice with them."""
-    around = _around(member)
-    held = assignments_claim(rater=request.user, project=member.project) if around["entrance"].is_open else []
-    known = set(request.headers[HELD].split(","))
-    cards = [_card(member, one, around=around) for one in held if str(one.pk) not in known]
+    judgment = receipt.get("judgment")
+    around = _around(member, judgment and judgment.assignment)
+    known = {int(one) for one in request.headers[HELD].split(",") if one.isdecimal()}
+    held, faces = [], []
+    if around["entrance"].is_open:
+        held, faces = faces_claim(rater=request.user, project=member.project, known=known, groups=member.groups)
+    cards = [_card_filled(request, member, face, around) for face in faces]
     if not held:
-        cards = [{**around, **_without_pair(member, around)}]
-    context = {
-        **around,
-        **receipt,
-        "cards": [render_to_string("annotate/judge.html#card", card, request) for card in cards],
-    }
-    return render(request, "annotate/judge.html#cards", context, status=status)
+        cards = [render_to_string("annotate/judge.html#card", {**around, **_without_pair(member, around)}, request)]
+    return render(request, "annotate/judge.html#cards", {**around, **receipt, "cards": cards}, status=status)
 
 
 def _next(
@@ -210,34 +214,75 @@ def _card(
     """All that the card shows. Nothing here tells who wrote an answer; `form` is what was sent and did not fit."""
     earlier = judgment_current(asked)
     around = around or _around(member)
-    given = given_in(earlier, first_on_left=asked.first_on_left)
-    key = VerdictForm.new_key()
-    if form is not None:
-        given = form.sent
-        key = key if form["key"].errors else form["key"].value()
-    asking = around["asking"] if form is None else form.asking
-    messages_before = asked.comparison.prompt.messages
-    html = renderings_of([asked.left.text, asked.right.text, *(turn["content"] for turn in messages_before)])
+    card = _card_of(around, face_of(asked), given_in(earlier, first_on_left=asked.first_on_left))
+    if form is None:
+        return {**card, "ticked": earlier.reasons if earlier else [], "earlier": earlier}
     return {
-        **around,
-        "asking": asking,
-        "protocol_id": form["protocol"].value() if form else around["protocol"].pk,
-        "questions": questions_of(asking, around["keys"], given),
-        "points": points_of(asking, given),
-        "points_offered": points_offered(),
-        "given": given,
-        "ticked": form.ticked if form else earlier.reasons if earlier else [],
-        "flags": WORDS.items(),
-        "flagged": form.flagged if form else [],
-        "guideline_id": form["guideline"].value() if form else around["guideline"] and around["guideline"].pk,
-        "assignment": asked,
-        "turns": turns_of([(turn["role"], html[turn["content"]]) for turn in messages_before]),
-        "left": html[asked.left.text],
-        "right": html[asked.right.text],
+        **_card_of({**around, "asking": form.asking}, face_of(asked), form.sent),
+        "protocol_id": form["protocol"].value(),
+        "guideline_id": form["guideline"].value(),
+        "ticked": form.ticked,
+        "flagged": form.flagged,
+        "key": card["key"] if form["key"].errors else form["key"].value(),
         "form": form,
-        "key": key,
         "earlier": earlier,
     }
+
+
+def _card_of(around: dict[str, Any], face: Face, given: Mapping[str, str]) -> dict[str, Any]:
+    """A card that asks for the first time; `given` is what is chosen already."""
+    guideline = around["guideline"]
+    return {
+        **around,
+        "protocol_id": around["protocol"].pk,
+        "guideline_id": guideline and guideline.pk,
+        "questions": questions_of(around["asking"], around["keys"], given),
+        "points": points_of(around["asking"], given),
+        "points_offered": points_offered(),
+        "given": given,
+        "ticked": [],
+        "flags": WORDS.items(),
+        "flagged": [],
+        "assignment": face,
+        "turns": turns_of(face.turns),
+        "left": face.left,
+        "right": face.right,
+        "key": VerdictForm.new_key(),
+    }
+
+
+def _card_filled(request: SignedInRequest, member: Member, face: Face, around: dict[str, Any]) -> SafeString:
+    """The same card as HTML, from a shell: for all pairs that are asked about in the same way."""
+    guideline, undo = around["guideline"], around["undo"]
+    roles = tuple(role for role, _text in face.turns)
+    asked_alike = (
+        get_language(), member.project_id, member.project.slug, member.project.is_blurred, around["protocol"].pk,
+        guideline and guideline.pk, tuple(around["keys"].values()), roles, undo is None,
+    )  # fmt: skip
+    values = {
+        "0": str(face.pk),
+        "1": str(undo.pk) if undo else "",
+        "left": face.left,
+        "right": face.right,
+        "left_text": escape(face.left_text),
+        "right_text": escape(face.right_text),
+        "key": str(VerdictForm.new_key()),
+        "csrf": get_token(request),
+        "progress": render_to_string("annotate/_progress.html", around),
+        **{f"turn_{place}": text for place, (_role, text) in enumerate(face.turns)},
+    }
+    return shell(asked_alike, lambda: _card_drawn(around, roles)).filled(values)
+
+
+def _card_drawn(around: dict[str, Any], roles: Sequence[str]) -> str:
+    blank = Face(
+        hole_number(0), hole("left_text"), hole("right_text"), hole("left"), hole("right"),
+        [(role, hole(f"turn_{place}")) for place, role in enumerate(roles)],
+    )  # fmt: skip
+    undo = around["undo"] and Assignment(pk=hole_number(1))
+    card = _card_of({**around, "undo": undo}, blank, {})
+    card |= {"key": hole("key"), "csrf_token": hole("csrf"), "progress_line": hole("progress")}
+    return render_to_string("annotate/judge.html#card", card)
 
 
 def _around(member: Member, undo: Assignment | None = None) -> dict[str, Any]:
