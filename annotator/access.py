@@ -40,11 +40,23 @@ Row = TypeVar("Row", bound=Model)
 
 def member(user: User, slug: str) -> Member:
     """Anybody in the project: may judge."""
-    found = Member.objects.select_related("project").filter(user=user, project__slug=slug).first()
-    if found is None:
+    found = rows(MEMBERSHIP, [user.pk, slug])
+    if not found:
         raise NotFound
-    found.user = user
-    return found
+    member, member.project = parted(MEMBER, found[0])
+    member.user = user
+    theirs: Member = member
+    return theirs
+
+
+MEMBER = (
+    Part(Member, "m", *(field.name for field in Member._meta.concrete_fields)),
+    Part(Project, "p", *(field.name for field in Project._meta.concrete_fields)),
+)
+MEMBERSHIP = f"""
+SELECT {", ".join(part.columns for part in MEMBER)}
+  FROM annotator_member m JOIN annotator_project p ON p.id = m.project_id WHERE m.user_id = %s AND p.slug = %s
+"""
 
 
 def reader(user: User, slug: str) -> Member:

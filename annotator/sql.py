@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 from django.conf import settings
 from django.db import connection
-from django.db.models import Model
+from django.db.models import JSONField, Model
 from psycopg.rows import TupleRow
 
 PREPARES = not settings.DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"]
@@ -32,11 +33,15 @@ class Part:
 
     def __init__(self, model: type[Model], alias: str, *names: str) -> None:
         self.model = model
-        self.names = [model._meta.get_field(name).attname for name in names]
+        fields = [model._meta.get_field(name) for name in names]
+        self.names = [field.attname for field in fields]
+        self.decoded = [place for place, field in enumerate(fields) if isinstance(field, JSONField)]
         self.columns = ", ".join(f"{alias}.{name}" for name in self.names)
 
     def made(self, values: Sequence[Any]) -> Any:
         """A row that knows these columns, and reads its others when they are asked for."""
+        if self.decoded:  # Django leaves decoding JSON to its fields
+            values = [json.loads(one) if at in self.decoded else one for at, one in enumerate(values)]
         return self.model.from_db("default", self.names, values)
 
 

@@ -47,13 +47,14 @@ def raters_made(count: int = RATERS) -> list[Rater]:
     """Users with a session each, as if they had all signed in this morning. Needs Django set up on the instance."""
     from datetime import timedelta
 
+    from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.db import SessionStore
     from django.contrib.sessions.models import Session
     from django.utils import timezone
 
     from annotator.models import User
     from annotator.services.renderings import renderings_ensure
+    from annotator.sign_in import SessionStore
 
     User.objects.bulk_create(
         [User(username=f"crowd-{number:05}", password=f"!{secrets.token_hex(20)}") for number in range(count)],
@@ -65,7 +66,7 @@ def raters_made(count: int = RATERS) -> list[Rater]:
         key = secrets.token_hex(16)
         data = {
             SESSION_KEY: str(user.pk),
-            BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
+            BACKEND_SESSION_KEY: settings.AUTHENTICATION_BACKENDS[0],
             HASH_SESSION_KEY: user.get_session_auth_hash(),
         }
         sessions.append(Session(session_key=key, session_data=store.encode(data), expire_date=until))

@@ -208,6 +208,8 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # Two instances on one host differ in their ports only, and browsers share cookies across ports.
+SESSION_ENGINE = "annotator.sign_in"
+AUTHENTICATION_BACKENDS = ["annotator.sign_in.PasswordBackend"]
 SESSION_COOKIE_NAME = f"tiebreak_session_{PORT}"
 CSRF_COOKIE_NAME = f"tiebreak_csrf_{PORT}"
 

@@ -1,4 +1,4 @@
-"""Handing out is one statement: which comparison, which side, and the lease, decided where the rows are."""
+"""Handing out is one statement, and so is taking back: decided where the rows are, under one lock."""
 
 from django.db import migrations
 
@@ -122,7 +122,63 @@ BEGIN
 END $$;
 """
 
+# The word says what came of it: only "stored" and "known" come with a judgment.
+STORE = """
+CREATE FUNCTION judgment_store(
+    p_assignment bigint, p_key uuid, p_outcome text, p_value float8, p_preferred bigint, p_preset text, p_answer text,
+    p_protocol bigint, p_criteria jsonb, p_ratings jsonb, p_reasons jsonb, p_rationale text, p_edited text,
+    p_seconds float8, p_guideline bigint
+) RETURNS TABLE (word text, judgment_id bigint, stored_at timestamptz, corrected bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    its_state text;
+    round_state text;
+    known record;
+BEGIN
+    -- Two deliveries of one form: the second waits here and then finds the key.
+    SELECT a.state, r.state INTO its_state, round_state
+      FROM annotator_assignment a
+      JOIN annotator_comparison c ON c.id = a.comparison_id JOIN annotator_round r ON r.id = c.round_id
+     WHERE a.id = p_assignment FOR UPDATE OF a;
+    SELECT id, assignment_id, created_at INTO known FROM annotator_judgment WHERE key = p_key;
+    IF known.id IS NOT NULL THEN
+        RETURN QUERY SELECT CASE WHEN known.assignment_id = p_assignment THEN 'known' ELSE 'elsewhere' END,
+                            known.id, known.created_at, NULL::bigint;
+        RETURN;
+    END IF;
+    word := CASE
+        WHEN its_state = 'answered' AND round_state <> 'collecting' THEN 'closed'
+        WHEN its_state = 'answered' THEN 'stored'
+        WHEN round_state = 'abandoned' THEN 'abandoned'
+        WHEN its_state = 'skipped' THEN 'skipped'
+        WHEN its_state = 'lapsed' AND round_state <> 'collecting' THEN 'lapsed'
+        ELSE 'stored'
+    END;
+    IF word <> 'stored' THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    IF its_state = 'answered' THEN
+        SELECT j.id INTO corrected FROM annotator_judgment j
+         WHERE j.assignment_id = p_assignment
+           AND NOT EXISTS (SELECT 1 FROM annotator_judgment later WHERE later.supersedes_id = j.id);
+    ELSE
+        -- The counting trigger refuses one too many.
+        UPDATE annotator_assignment SET state = 'answered', ended_at = now() WHERE id = p_assignment;
+    END IF;
+    INSERT INTO annotator_judgment AS j
+           (assignment_id, key, outcome, value, preferred_id, preset, answer, protocol_id, criteria, ratings, reasons,
+            rationale, edited, seconds, guideline_id, supersedes_id, created_at)
+    VALUES (p_assignment, p_key, p_outcome, p_value, p_preferred, p_preset, p_answer, p_protocol, p_criteria, p_ratings,
+            p_reasons, p_rationale, p_edited, p_seconds, p_guideline, corrected, now())
+    RETURNING j.id, j.created_at INTO judgment_id, stored_at;
+    RETURN NEXT;
+END $$;
+"""
+
 BACKWARD = """
+DROP FUNCTION judgment_store(
+    bigint, uuid, text, float8, bigint, text, text, bigint, jsonb, jsonb, jsonb, text, text, float8, bigint
+);
 DROP FUNCTION queue_claim(bigint, bigint, int, int, text[], text[], float8[], float8, boolean);
 DROP FUNCTION queue_pick(bigint, bigint, text, boolean, text, boolean);
 """
@@ -131,4 +187,4 @@ DROP FUNCTION queue_pick(bigint, bigint, text, boolean, text, boolean);
 class Migration(migrations.Migration):
     dependencies = [("annotator", "0012_kept_sums")]
 
-    operations = [migrations.RunSQL(PICK + CLAIM, BACKWARD)]
+    operations = [migrations.RunSQL(PICK + CLAIM + STORE, BACKWARD)]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
+from contextlib import nullcontext
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
+from psycopg.types.json import Jsonb
 
 from annotator.domain.asking import Said, Understood
-from annotator.domain.lifecycles import AssignmentState, RoundState
+from annotator.domain.lifecycles import AssignmentState
 from annotator.domain.wording import Unfit
 from annotator.exceptions import (
     AssignmentLapsed,
@@ -17,6 +19,7 @@ from annotator.exceptions import (
     JudgmentClosed,
     RoundNotCollecting,
     StateNotAllowed,
+    TiebreakError,
     violations_as_errors,
 )
 from annotator.models import Assignment, Judgment, Protocol
@@ -27,7 +30,6 @@ from annotator.sql import rows
 MAX_SECONDS = 24 * 3600.0
 
 
-@transaction.atomic
 def judgment_submit(
     *, assignment: Assignment, said: Said, key: uuid.UUID, seconds: float = 0.0, protocol_id: int | None = None,
     guideline_id: int | None = None, flags: Collection[str] = (),
@@ -39,6 +41,7 @@ def judgment_submit(
        that was begun counts, and the next snapshot holds it.
     3. A lapsed lease is taken up again if its slot is still free.
     4. An answered one gets a judgment that supersedes, while the round collects.
+    All of it is one statement, judgment_store in the database.
 
     protocol_id, guideline_id  the versions that the rater saw; None means the newest
     flags  what is wrong with the pair, judged all the same
@@ -47,80 +50,52 @@ def judgment_submit(
     correction after the freeze, RoundNotCollecting when the round was
     abandoned, InputInvalid for what this protocol does not ask.
     """
-    with violations_as_errors():
-        # Two deliveries of one form: the second waits here and then finds the key.
-        [(state, round_state)] = rows(LOCKED, [assignment.pk])
-        # Asked after the lock, not with it: a statement sees what was stored before it began to wait.
-        if rows(KNOWN, [key]):
-            return _the_same(Judgment.objects.get(key=key), assignment)
-        protocol = _protocol(assignment, protocol_id)
-        understood = _understood(protocol, said, assignment)
-        previous = _previous(assignment, state, round_state)
-        if previous is None:
-            _take(assignment, state, round_state)
-        comparison, value = assignment.comparison, understood.verdict.value
-        preferred = None
-        if value:
-            preferred = comparison.first_id if value < 0 else comparison.second_id
-        if flags:
+    protocol = _protocol(assignment, protocol_id)
+    understood = _understood(protocol, said, assignment)
+    comparison, value = assignment.comparison, understood.verdict.value
+    preferred = None
+    if value:
+        preferred = comparison.first_id if value < 0 else comparison.second_id
+    asked = [
+        assignment.pk, key, understood.verdict.outcome, value, preferred, protocol.preset, understood.answer.code,
+        protocol.pk, *map(Jsonb, (understood.criteria, understood.ratings, understood.reasons)), understood.rationale,
+        understood.edited, min(max(seconds, 0.0), MAX_SECONDS), _guideline_id(assignment, guideline_id),
+    ]  # fmt: skip
+    # One statement is its own transaction; inside another, a savepoint keeps a refusal from spoiling it.
+    is_one = not flags and not connection.in_atomic_block
+    with violations_as_errors(), nullcontext() if is_one else transaction.atomic():
+        [(word, judgment_id, stored_at, corrected)] = rows(STORE, asked)
+        if word not in ("stored", "known"):
+            raise _error(word)
+        if flags and word == "stored":
             flags_raise(assignment=assignment, kinds=flags)
-        judgment = Judgment(
-            assignment=assignment,
-            key=key,
-            outcome=understood.verdict.outcome,
-            value=value,
-            preferred_id=preferred,
-            protocol=protocol,
-            preset=protocol.preset,
-            answer=understood.answer.code,
-            criteria=understood.criteria,
-            ratings=understood.ratings,
-            reasons=understood.reasons,
-            rationale=understood.rationale,
-            edited=understood.edited,
-            seconds=min(max(seconds, 0.0), MAX_SECONDS),
-            guideline_id=_guideline_id(assignment, guideline_id),
-            supersedes=previous,
-        )
-        judgment.save(force_insert=True)
-        return judgment
-
-
-LOCKED = """
-SELECT a.state, r.state
-  FROM annotator_assignment a
-  JOIN annotator_comparison c ON c.id = a.comparison_id JOIN annotator_round r ON r.id = c.round_id
- WHERE a.id = %s FOR UPDATE OF a
-"""
-KNOWN = "SELECT 1 FROM annotator_judgment WHERE key = %s"
-TAKEN = "UPDATE annotator_assignment SET state = 'answered', ended_at = now() WHERE id = %s"
-
-
-def _previous(assignment: Assignment, state: str, round_state: str) -> Judgment | None:
-    """The judgment that a correction supersedes, None for a first answer."""
-    if state != AssignmentState.ANSWERED:
-        return None
-    if round_state != RoundState.COLLECTING:
-        raise JudgmentClosed
-    return Judgment.objects.current().get(assignment=assignment)
-
-
-def _take(assignment: Assignment, state: str, round_state: str) -> None:
-    """Make the lease an answered assignment; the counting trigger refuses one too many."""
-    if round_state == RoundState.ABANDONED:
-        raise RoundNotCollecting(_("This round was given up by its owner, so it takes no more judgments."))
-    if state == AssignmentState.SKIPPED:
-        raise StateNotAllowed(_("You skipped this comparison. Your next one is ready."))
-    if state == AssignmentState.LAPSED and round_state != RoundState.COLLECTING:
-        raise AssignmentLapsed
-    rows(TAKEN, [assignment.pk])
+    if word == "known":
+        return Judgment.objects.get(pk=judgment_id)
     assignment.state = AssignmentState.ANSWERED
+    return Judgment(
+        pk=judgment_id, assignment=assignment, key=key, outcome=understood.verdict.outcome, value=value,
+        preferred_id=preferred, protocol=protocol, preset=protocol.preset, answer=understood.answer.code,
+        criteria=understood.criteria, ratings=understood.ratings, reasons=understood.reasons,
+        rationale=understood.rationale, edited=understood.edited, seconds=asked[-2], guideline_id=asked[-1],
+        created_at=stored_at, supersedes_id=corrected,
+    )  # fmt: skip
 
 
-def _the_same(known: Judgment, assignment: Assignment) -> Judgment:
-    if known.assignment_id != assignment.pk:
-        raise InputInvalid(_("This answer was sent for another comparison; reload the page."))
-    return known
+STORE = f"SELECT word, judgment_id, stored_at, corrected FROM judgment_store({', '.join(['%s'] * 15)})"
+
+
+def _error(word: str) -> TiebreakError:
+    """Why nothing was stored."""
+    match word:
+        case "elsewhere":
+            return InputInvalid(_("This answer was sent for another comparison; reload the page."))
+        case "closed":
+            return JudgmentClosed()
+        case "abandoned":
+            return RoundNotCollecting(_("This round was given up by its owner, so it takes no more judgments."))
+        case "skipped":
+            return StateNotAllowed(_("You skipped this comparison. Your next one is ready."))
+    return AssignmentLapsed()
 
 
 def _protocol(assignment: Assignment, protocol_id: int | None) -> Protocol:

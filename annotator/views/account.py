@@ -80,7 +80,7 @@ def invitation(request: Request, token: str) -> HttpResponse:
     except (Conflict, InputInvalid) as error:
         form.add_error(None, error.message)
         return _invitation_page(request, found, form, status=422)
-    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    login(request, user, backend="annotator.sign_in.PasswordBackend")
     return _joined(member)
 
 
