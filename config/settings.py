@@ -140,6 +140,9 @@ DATABASE_FROM = "DATABASE_URL" if secret("DATABASE_URL") else "instance.json" if
 DATABASES = {"default": database(DATABASE_URL or f"postgresql://tiebreak@/tiebreak?host={HOME}")}
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = not flag("TIEBREAK_DATABASE_CURSORS", True)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+if not DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"]:
+    # Only what asks for it is prepared (annotator/sql.py), however often the same words come by.
+    DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 1_000_000_000
 
 # TIEBREAK_DATABASE_POOL: connections shared by the threads of one web process; 0 means one per thread.
 # config.wsgi sets 8. Celery's threads live as long as their process, so a pool would gain them nothing.
