@@ -48,7 +48,7 @@ class Shell:
 
     def filled(self, values: Mapping[str, str]) -> SafeString:
         """Values are HTML already. Raises KeyError for a hole that has none."""
-        filled = []
+        filled: list[str] = []
         for part, name in zip(self.parts, self.names, strict=True):
             filled += (part, values[name])
         return mark_safe("".join(filled) + self.last)  # a template drew the parts, and values are HTML

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from django.conf import settings
 from django.db import connection
-from django.db.models import JSONField, Model
+from django.db.models import Field, JSONField, Model
 from psycopg.rows import TupleRow
 
 PREPARES = not settings.DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"]
@@ -33,7 +33,7 @@ class Part:
 
     def __init__(self, model: type[Model], alias: str, *names: str) -> None:
         self.model = model
-        fields = [model._meta.get_field(name) for name in names]
+        fields = [cast("Field[Any, Any]", model._meta.get_field(name)) for name in names]
         self.names = [field.attname for field in fields]
         self.decoded = [place for place, field in enumerate(fields) if isinstance(field, JSONField)]
         self.columns = ", ".join(f"{alias}.{name}" for name in self.names)

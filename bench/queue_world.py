@@ -182,8 +182,8 @@ SELECT a.id, gen_random_uuid(), 'prefer', -1, c.first_id, 'five_point', 'a',
 """
 JUDGED_ROWS = (ASSIGNMENT_ROWS, JUDGMENT_ROWS)
 TALLY_ROWS = """
-INSERT INTO annotator_roundtally (round_id, shard, comparisons, wanted, held, answered, set_aside, decided)
-SELECT round_id, 0, count(*), sum(wanted), 0, sum(answered), 0, sum(for_first) FROM annotator_comparison
+INSERT INTO annotator_roundtally (round_id, shard, comparisons, wanted, answered, set_aside, decided)
+SELECT round_id, 0, count(*), sum(wanted), sum(answered), 0, sum(for_first) FROM annotator_comparison
  WHERE round_id = %(round)s GROUP BY round_id
 """
 HOUR_ROWS = """

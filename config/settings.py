@@ -87,7 +87,7 @@ def database(url: str) -> dict[str, Any]:
     if not name:
         raise ImproperlyConfigured("DATABASE_URL names no database; end it with /tiebreak, for example.")
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.postgres",
         "NAME": name,
         "USER": options.pop("user", unquote(parts.username or "")),
         "PASSWORD": options.pop("password", unquote(parts.password or "")),
@@ -144,13 +144,13 @@ if not DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"]:
     # Only what asks for it is prepared (annotator/sql.py), however often the same words come by.
     DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 1_000_000_000
 
-# TIEBREAK_DATABASE_POOL: connections shared by the threads of one web process; 0 means one per thread.
-# config.wsgi sets 8. Celery's threads live as long as their process, so a pool would gain them nothing.
+# TIEBREAK_DATABASE_POOL: connections shared by the threads of one process; 0 means one per thread, which costs
+# less per request, because threads live as long as their process and a kept connection knows its statements.
 POOL = whole("TIEBREAK_DATABASE_POOL", 0, 0, 100)
 if POOL:
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": POOL, "timeout": 10}
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    DATABASES["default"]["CONN_MAX_AGE"] = 3600
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # CELERY_BROKER_URL (or CELERY_BROKER_URL_FILE): redis://, redis+socket://, rediss:// or amqp://.

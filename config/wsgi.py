@@ -3,8 +3,6 @@
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-# Web threads share a pool of connections; Celery workers and commands keep one per thread (see settings).
-os.environ.setdefault("TIEBREAK_DATABASE_POOL", "8")
 
 from django.core.wsgi import get_wsgi_application
 

@@ -76,8 +76,7 @@ CREATE TRIGGER judgment_count_votes AFTER INSERT ON annotator_judgment
 
 ROUND = """
 CREATE FUNCTION round_tally_add(
-    p_round bigint, p_comparisons bigint, p_wanted bigint, p_held bigint, p_answered bigint, p_set_aside bigint,
-    p_decided bigint
+    p_round bigint, p_comparisons bigint, p_wanted bigint, p_answered bigint, p_set_aside bigint, p_decided bigint
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     mine int := pg_backend_pid() % 32;
@@ -86,10 +85,10 @@ BEGIN
         EXIT WHEN pg_try_advisory_xact_lock(826735, mine);
         mine := (mine + 1) % 32;
     END LOOP;
-    INSERT INTO annotator_roundtally AS t (round_id, shard, comparisons, wanted, held, answered, set_aside, decided)
-    VALUES (p_round, mine, p_comparisons, p_wanted, p_held, p_answered, p_set_aside, p_decided)
+    INSERT INTO annotator_roundtally AS t (round_id, shard, comparisons, wanted, answered, set_aside, decided)
+    VALUES (p_round, mine, p_comparisons, p_wanted, p_answered, p_set_aside, p_decided)
         ON CONFLICT (round_id, shard) DO UPDATE
-       SET comparisons = t.comparisons + p_comparisons, wanted = t.wanted + p_wanted, held = t.held + p_held,
+       SET comparisons = t.comparisons + p_comparisons, wanted = t.wanted + p_wanted,
            answered = t.answered + p_answered, set_aside = t.set_aside + p_set_aside, decided = t.decided + p_decided;
 END $$;
 
@@ -103,22 +102,22 @@ BEGIN
         decided := 0;
     END IF;
     PERFORM round_tally_add(
-        NEW.round_id, becomes - was, becomes * NEW.wanted - was * OLD.wanted, becomes * NEW.held - was * OLD.held,
+        NEW.round_id, becomes - was, becomes * NEW.wanted - was * OLD.wanted,
         becomes * NEW.answered - was * OLD.answered, was - becomes, decided
     );
     RETURN NULL;
 END $$;
 CREATE TRIGGER comparison_tally_change AFTER UPDATE ON annotator_comparison FOR EACH ROW
-    WHEN ((OLD.wanted, OLD.held, OLD.answered, OLD.for_first + OLD.for_second, OLD.set_aside_at IS NULL)
+    WHEN ((OLD.wanted, OLD.answered, OLD.for_first + OLD.for_second, OLD.set_aside_at IS NULL)
           IS DISTINCT FROM
-          (NEW.wanted, NEW.held, NEW.answered, NEW.for_first + NEW.for_second, NEW.set_aside_at IS NULL))
+          (NEW.wanted, NEW.answered, NEW.for_first + NEW.for_second, NEW.set_aside_at IS NULL))
     EXECUTE FUNCTION comparison_tally_change();
 
 CREATE FUNCTION comparison_tally_new() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM round_tally_add(
         round_id, count(*) FILTER (WHERE set_aside_at IS NULL),
-        coalesce(sum(wanted) FILTER (WHERE set_aside_at IS NULL), 0), 0, 0,
+        coalesce(sum(wanted) FILTER (WHERE set_aside_at IS NULL), 0), 0,
         count(*) FILTER (WHERE set_aside_at IS NOT NULL), 0
     ) FROM added GROUP BY round_id;
     RETURN NULL;
@@ -132,7 +131,6 @@ BEGIN
     PERFORM round_tally_add(
         g.round_id, -count(*) FILTER (WHERE g.set_aside_at IS NULL),
         -coalesce(sum(g.wanted) FILTER (WHERE g.set_aside_at IS NULL), 0)::bigint,
-        -coalesce(sum(g.held) FILTER (WHERE g.set_aside_at IS NULL), 0)::bigint,
         -coalesce(sum(g.answered) FILTER (WHERE g.set_aside_at IS NULL), 0)::bigint,
         -count(*) FILTER (WHERE g.set_aside_at IS NOT NULL),
         -coalesce(sum(g.for_first + g.for_second) FILTER (WHERE g.set_aside_at IS NULL AND p.split = 'train'), 0)::bigint
@@ -156,10 +154,9 @@ UPDATE annotator_comparison c
          WHERE NOT EXISTS (SELECT 1 FROM annotator_judgment s WHERE s.supersedes_id = j.id)
          GROUP BY a.comparison_id) v
  WHERE v.comparison_id = c.id;
-INSERT INTO annotator_roundtally (round_id, shard, comparisons, wanted, held, answered, set_aside, decided)
+INSERT INTO annotator_roundtally (round_id, shard, comparisons, wanted, answered, set_aside, decided)
 SELECT c.round_id, 0, count(*) FILTER (WHERE c.set_aside_at IS NULL),
        coalesce(sum(c.wanted) FILTER (WHERE c.set_aside_at IS NULL), 0),
-       coalesce(sum(c.held) FILTER (WHERE c.set_aside_at IS NULL), 0),
        coalesce(sum(c.answered) FILTER (WHERE c.set_aside_at IS NULL), 0),
        count(*) FILTER (WHERE c.set_aside_at IS NOT NULL),
        coalesce(sum(c.for_first + c.for_second) FILTER (WHERE c.set_aside_at IS NULL AND p.split = 'train'), 0)
@@ -182,7 +179,7 @@ BACKWARD = """
 DROP TRIGGER comparison_tally_gone ON annotator_comparison; DROP FUNCTION comparison_tally_gone();
 DROP TRIGGER comparison_tally_new ON annotator_comparison; DROP FUNCTION comparison_tally_new();
 DROP TRIGGER comparison_tally_change ON annotator_comparison; DROP FUNCTION comparison_tally_change();
-DROP FUNCTION round_tally_add(bigint, bigint, bigint, bigint, bigint, bigint, bigint);
+DROP FUNCTION round_tally_add(bigint, bigint, bigint, bigint, bigint, bigint);
 DROP TRIGGER judgment_count_votes ON annotator_judgment; DROP FUNCTION judgment_count_votes();
 ALTER TABLE annotator_comparison RESET (fillfactor);
 CREATE OR REPLACE FUNCTION assignment_count_slots() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -16,18 +16,17 @@ class RoundTallyQuerySet(models.QuerySet["RoundTally"]):
 class RoundTally(models.Model):
     """Sums over the comparisons of a round, spread over shards: two connections seldom wait for one row.
 
-    comparisons, wanted, held, answered  over what is in play
+    comparisons, wanted, answered  over what is in play; what is held changes too often to be worth a sum
     set_aside  comparisons that are not
     decided    current judgments that prefer a side, on prompts that may be trained on
     """
 
-    COUNTED = ("comparisons", "wanted", "held", "answered", "set_aside", "decided")
+    COUNTED = ("comparisons", "wanted", "answered", "set_aside", "decided")
 
     round = models.ForeignKey("annotator.Round", models.CASCADE, related_name="tallies", db_index=False)
     shard = models.SmallIntegerField()
     comparisons = models.BigIntegerField(default=0)
     wanted = models.BigIntegerField(default=0)
-    held = models.BigIntegerField(default=0)
     answered = models.BigIntegerField(default=0)
     set_aside = models.BigIntegerField(default=0)
     decided = models.BigIntegerField(default=0)

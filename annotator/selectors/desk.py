@@ -39,10 +39,12 @@ class Desk:
 
 def desk_of(member: Member) -> Desk:
     [(protocol, guideline, read, must_read, round, state, answered, wanted, mine)] = rows(STATEMENT, [member.pk])
+    asked = protocol_kept(protocol)
+    assert asked  # every project has had one since it was made
     newest = guideline_kept(guideline) if guideline else None
     standing = Standing(newest, guideline_kept(read) if read else None, must_read or 0)
     return Desk(
-        protocol=protocol_kept(protocol),
+        protocol=asked,
         guideline=newest,
         entrance=entrance_of(member, standing),
         progress=Progress(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from annotator.domain.gold import USE_WORDS, GoldUse
 from annotator.models import Comparison, Gold, Project
@@ -22,6 +22,11 @@ class Supply:
     @property
     def is_short(self) -> bool:
         return self.there < self.wanted
+
+
+def examples_of(project: Project) -> QuerySet[Gold]:
+    """What stands beside the guidelines."""
+    return project.gold.filter(use=GoldUse.EXAMPLE, retired_at=None)
 
 
 def gold_asked(project: Project) -> list[tuple[str, list[Gold]]]:

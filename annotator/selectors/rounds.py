@@ -70,7 +70,8 @@ def round_newest(project: Project) -> Round | None:
 
 
 def round_progress(round: Round) -> RoundProgress:
-    return RoundProgress(**RoundTally.objects.filter(round=round).sums())
+    held = leases_held(round).filter(comparison__set_aside_at=None).count()
+    return RoundProgress(**RoundTally.objects.filter(round=round).sums(), held=held)
 
 
 def round_stages(round: Round) -> list[Stage]:

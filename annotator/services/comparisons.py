@@ -5,8 +5,16 @@ from __future__ import annotations
 import random
 from itertools import groupby
 
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Greatest
+from django.utils.translation import gettext as _
+
 from annotator.domain.pairing import Candidate, pairs_for_prompt
+from annotator.exceptions import InputInvalid
 from annotator.models import Comparison, Response, Round, Run
+
+MOST_WANTED = 50
 
 
 def comparisons_plan(*, round: Round, run: Run) -> int:
@@ -30,3 +38,21 @@ def comparisons_plan(*, round: Round, run: Run) -> int:
     random.Random(f"round {round.pk}").shuffle(planned)
     Comparison.objects.bulk_create(planned, batch_size=1000)
     return len(planned)
+
+
+def comparisons_want(*, comparisons: QuerySet[Comparison], wanted: int) -> int:
+    """Ask for this many judgments of each from now on; return how many that changed.
+
+    What is held or answered already stays: a comparison with more of both than
+    `wanted` is finished with those. Raises InputInvalid for a number that is out of range.
+    """
+    if not 1 <= wanted <= MOST_WANTED:
+        raise InputInvalid(_("Judgments wanted are a number from 1 to %(most)s.") % {"most": MOST_WANTED})
+    with transaction.atomic():
+        # All rows first, in one order: then two such changes wait for each other, and in no circle.
+        rows = list(comparisons.order_by("pk").select_for_update().values_list("pk", flat=True))
+        return (
+            Comparison.objects.filter(pk__in=rows)
+            .exclude(wanted=Greatest(wanted, F("held") + F("answered")))
+            .update(wanted=Greatest(wanted, F("held") + F("answered")))
+        )

@@ -56,10 +56,11 @@ def judgment_submit(
     preferred = None
     if value:
         preferred = comparison.first_id if value < 0 else comparison.second_id
+    seconds, seen = min(max(seconds, 0.0), MAX_SECONDS), _guideline_id(assignment, guideline_id)
     asked = [
         assignment.pk, key, understood.verdict.outcome, value, preferred, protocol.preset, understood.answer.code,
         protocol.pk, *map(Jsonb, (understood.criteria, understood.ratings, understood.reasons)), understood.rationale,
-        understood.edited, min(max(seconds, 0.0), MAX_SECONDS), _guideline_id(assignment, guideline_id),
+        understood.edited, seconds, seen,
     ]  # fmt: skip
     # One statement is its own transaction; inside another, a savepoint keeps a refusal from spoiling it.
     is_one = not flags and not connection.in_atomic_block
@@ -76,7 +77,7 @@ def judgment_submit(
         pk=judgment_id, assignment=assignment, key=key, outcome=understood.verdict.outcome, value=value,
         preferred_id=preferred, protocol=protocol, preset=protocol.preset, answer=understood.answer.code,
         criteria=understood.criteria, ratings=understood.ratings, reasons=understood.reasons,
-        rationale=understood.rationale, edited=understood.edited, seconds=asked[-2], guideline_id=asked[-1],
+        rationale=understood.rationale, edited=understood.edited, seconds=seconds, guideline_id=seen,
         created_at=stored_at, supersedes_id=corrected,
     )  # fmt: skip
 

@@ -22,7 +22,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from annotator import access
 from annotator.domain.changes import changes_between
 from annotator.domain.flags import WORDS
-from annotator.domain.gold import GoldUse
 from annotator.domain.keys import ACTIONS, keys_for
 from annotator.exceptions import Conflict, InputInvalid
 from annotator.forms import FlagsForm, VerdictForm
@@ -32,6 +31,7 @@ from annotator.selectors.cards import given_in, points_of, points_offered, quest
 from annotator.selectors.desk import desk_of
 from annotator.selectors.entrance import Entrance, Step, attempts_of, can_practise
 from annotator.selectors.faces import Face, face_of
+from annotator.selectors.gold import examples_of
 from annotator.selectors.habits import habits_of
 from annotator.selectors.projects import protocol_seen
 from annotator.selectors.queue import judgments_of, last_answered
@@ -169,7 +169,8 @@ def _cards(request: SignedInRequest, member: Member, *, status: int = 200, **rec
     judgment = receipt.get("judgment")
     around = _around(member, judgment and judgment.assignment)
     known = {int(one) for one in request.headers[HELD].split(",") if one.isdecimal()}
-    held, faces = [], []
+    held: list[int] = []
+    faces: list[Face] = []
     if around["entrance"].is_open:
         held, faces = faces_claim(rater=request.user, project=member.project, known=known, groups=member.groups)
     cards = [_card_filled(request, member, face, around) for face in faces]
@@ -297,7 +298,7 @@ def _around(member: Member, undo: Assignment | None = None) -> dict[str, Any]:
         "progress": desk.progress,
         "entrance": desk.entrance,
         "guideline": desk.guideline,
-        "examples": member.project.gold.filter(use=GoldUse.EXAMPLE, retired_at=None),
+        "examples": partial(examples_of, member.project),  # and so is this
         "can_practise": partial(can_practise, member),  # asked only where a page has a place for it
         "undo": undo or last_answered(member.user, member.project),
     }

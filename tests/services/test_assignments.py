@@ -13,6 +13,7 @@ from annotator.exceptions import StateNotAllowed
 from annotator.models import Assignment, Comparison, Project, Round, User
 from annotator.services.assignments import assignment_claim, assignment_skip, assignments_claim, assignments_sweep
 from annotator.services.judgments import judgment_submit
+from tests.factories import judged
 from tests.keys import key
 
 
@@ -89,6 +90,24 @@ def test_two_raters_of_one_comparison_see_opposite_sides(project: Project, round
     sides = [claimed(rater, project).first_on_left for rater in raters[:2]]
 
     assert sorted(sides) == [False, True]
+
+
+def test_a_rater_who_saw_first_on_the_left_too_often_sees_it_on_the_right(
+    project: Project, round: Round, raters: list[User]
+) -> None:
+    for _time in range(6):
+        judged(project, raters[0], limit=1)
+    Assignment.objects.filter(rater=raters[0]).update(first_on_left=True)
+
+    assert not claimed(raters[0], project).first_on_left
+
+
+def test_the_first_answer_sits_on_each_side_about_half_of_the_time(
+    project: Project, round: Round, raters: list[User]
+) -> None:
+    sides = [one.first_on_left for one in assignments_claim(rater=raters[0], project=project, wanted=40)]
+
+    assert 12 <= sum(sides) <= 28
 
 
 @pytest.mark.django_db(transaction=True)

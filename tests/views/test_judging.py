@@ -18,9 +18,11 @@ from django.utils import timezone
 
 from annotator.domain.asking import Said
 from annotator.domain.lifecycles import AssignmentState
+from annotator.domain.protocols import PRESETS
 from annotator.models import Assignment, Checkpoint, Judgment, Response, Round, User
 from annotator.services.assignments import assignments_sweep
 from annotator.services.judgments import judgment_submit
+from annotator.services.protocols import protocol_publish
 from annotator.services.rounds import round_abandon
 from tests.cast import Cast
 from tests.factories import held, judged
@@ -301,6 +303,29 @@ def test_a_page_that_holds_cards_is_sent_only_what_it_does_not_hold(ann: Client)
     assert (held_now[0], len(held_now)) == (first, 3)
     assert re.findall(rf'id="verdict"[^>]*action="{JUDGE}([0-9]+)/"', ahead.content.decode()) == held_now[1:]
     assert ann.get(f"{JUDGE}next/", headers={"X-Tiebreak-Cards": ",".join(held_now)}).content.count(b"data-card") == 0
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_a_card_that_was_filled_is_the_card_that_would_have_been_drawn(
+    cast: Cast, ann: Client, preset: str, language: str
+) -> None:
+    protocol_publish(project=cast.shop, preset=preset, edit=True, criteria=[{"name": "Tone", "preset": "five_point"}])
+    headers = {"Accept-Language": language}
+    drawn = ann.get(JUDGE, headers=headers).content.decode()
+    number = re.findall(rf'id="verdict"[^>]*action="{JUDGE}([0-9]+)/"', drawn)[0]
+
+    ahead = ann.get(f"{JUDGE}next/", headers={**headers, **AHEAD}).content.decode()
+
+    cards = re.findall(r'<section id="card".*?</section>', ahead, re.DOTALL)
+    filled = next(card for card in cards if f'action="{JUDGE}{number}/"' in card)
+    assert same_card(filled) == same_card(re.findall(r'<section id="card".*?</section>', drawn, re.DOTALL)[0])
+
+
+def same_card(html: str) -> str:
+    """Without what is drawn anew for each card, and without the spaces between."""
+    html = re.sub(r'(name="(?:key|csrfmiddlewaretoken)" value=)"[^"]+"', r"\1", html)
+    return re.sub(r">\s+<", "><", html)
 
 
 def test_a_judgment_from_a_page_that_holds_cards_brings_the_receipt_and_one_more(ann: Client) -> None:
