@@ -1,7 +1,8 @@
-"""Curves of a run as SVG images: drawn on the server, so the pages need no chart script."""
+"""Curves of a run, and the leaderboard, as SVG images: drawn on the server, so the pages need no chart script."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,12 +12,16 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from annotator.domain.ranking.standings import MIDDLE
+from annotator.selectors.leaderboard import Row
 from annotator.selectors.reports import Reliability
 from annotator.selectors.runs import Series
 from training.metric_names import METRICS
 
 WIDTH, HEIGHT = 380, 180  # small, so that a phone need not shrink its labels much
 SQUARE = 260
+ROW_HEIGHT, NAME_WIDTH = 26, 150
+MOST_ROWS = 40  # of a leaderboard; the table has all
 
 
 @dataclass(frozen=True)
@@ -165,6 +170,47 @@ def reliability_svg(reliability: Reliability, theme: Theme) -> str:
         ),
     )
     return _drawn(drawn, theme, SQUARE, SQUARE)
+
+
+def leaderboard_svg(rows: Sequence[Row], theme: Theme) -> str:
+    """Ratings as dots on their intervals, best on top. Names are text in an image, so nothing in them can act."""
+    shown = rows[:MOST_ROWS]
+    places = [
+        {"place": f"{place:03}", "name": row.contestant.name or gettext("imported"),
+         "rating": row.rating.value, "low": row.rating.low, "high": row.rating.high}
+        for place, row in enumerate(shown)
+    ]  # fmt: skip
+    # Two contestants may share a name, so the axis holds places and looks their names up.
+    names = {row["place"]: row["name"] for row in places}
+    base = alt.Chart({"values": places}).encode(
+        y=alt.Y(
+            "place:N",
+            title=None,
+            sort=None,
+            axis=alt.Axis(
+                labelExpr=f"{json.dumps(names)}[datum.label]",
+                labelLimit=NAME_WIDTH,
+                domain=False,
+                ticks=False,
+                grid=True,
+            ),
+        )
+    )
+    middle = alt.Chart({"values": [{"at": MIDDLE}]}).mark_rule(strokeDash=[4, 4], color=theme.text, opacity=0.6)
+    drawn = alt.layer(
+        middle.encode(x="at:Q"),
+        base.mark_rule(color=theme.lines[0], opacity=0.45, strokeWidth=4, strokeCap="round").encode(
+            x=alt.X(
+                "low:Q",
+                title=gettext("Rating"),
+                scale=alt.Scale(zero=False, nice=True),
+                axis=alt.Axis(format="d", tickCount=5),
+            ),
+            x2="high:Q",
+        ),
+        base.mark_point(filled=True, color=theme.lines[0], opacity=1, size=60).encode(x="rating:Q"),
+    )
+    return _drawn(drawn, theme, WIDTH, ROW_HEIGHT * len(shown))
 
 
 def _drawn(chart: alt.LayerChart | alt.FacetChart, theme: Theme, width: int, height: int) -> str:

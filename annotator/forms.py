@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django import forms
@@ -18,8 +18,10 @@ from annotator.domain.asking import Asking, ReasonWish, Said
 from annotator.domain.flags import WORDS
 from annotator.domain.gold import RIGHT_WORDS, USE_WORDS
 from annotator.domain.protocols import PRESETS as SCALES
+from annotator.domain.ranking.votes import Ties
 from annotator.domain.verdicts import APART, OPTIONAL
 from annotator.models import Protocol, Role
+from annotator.selectors.leaderboard import Wish
 
 MAX_UPLOAD_BYTES = 16 * 1024 * 1024
 MAX_PROMPTS_AT_ONCE = 20_000
@@ -160,6 +162,42 @@ class InvitationForm(forms.Form):
 
 class RoleForm(forms.Form):
     role = forms.ChoiceField(choices=[(role, Role(role).label) for role, _rights in ROLES])
+
+
+# --- the leaderboard ---------------------------------------------------------
+
+
+class LeaderboardForm(forms.Form):
+    """What a reader of the leaderboard wants to see. All may be left out; what does not fit counts as left out."""
+
+    first_round = forms.IntegerField(label=_("From round"), required=False, min_value=1, max_value=10**6)
+    last_round = forms.IntegerField(label=_("To round"), required=False, min_value=1, max_value=10**6)
+    tag = forms.ChoiceField(label=_("Prompts"), required=False)
+    ties = forms.ChoiceField(
+        label=_("Ties"),
+        required=False,
+        choices=[
+            (Ties.HALF.value, _("Half a win each")),
+            (Ties.DAVIDSON.value, _("An outcome of their own")),
+            (Ties.DROPPED.value, _("Left out")),
+        ],
+    )
+    style = forms.ChoiceField(
+        label=_("Length and Markdown"), required=False, choices=[("", _("Count")), ("1", _("Taken off"))]
+    )
+    anchor = forms.ChoiceField(
+        label=_("1000 points"), required=False, choices=[("mean", _("The mean")), ("base", _("The base model"))]
+    )
+
+    def __init__(self, *args: Any, tags: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["tag"].choices = [("", _("All")), *((tag, tag) for tag in tags)]  # type: ignore[attr-defined]
+
+    @property
+    def wish(self) -> Wish:
+        self.is_valid()
+        said = {name: value for name, value in self.cleaned_data.items() if value}
+        return Wish(**{**said, "ties": Ties(said.get("ties", Ties.HALF)), "style": "style" in said})
 
 
 # --- projects ----------------------------------------------------------------

@@ -98,6 +98,8 @@ DOORS: dict[str, Door] = {
     "run-status": Door(READERS, NEVER),
     "run-cancel": Door(NEVER, owner_post(409)),
     "run-chart": Door(READERS, NEVER),
+    "leaderboard": Door(READERS, NEVER),
+    "leaderboard-chart": Door((302, 404, 403, 404, 404, 404), NEVER),  # everybody in the shop preferred A: no rating
     "checkpoints": Door(READERS, NEVER),
     "checkpoint": Door(READERS, NEVER),
     "checkpoint-promote": Door(NEVER, owner_post(303)),
@@ -146,6 +148,7 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
         noun = name.split("-")[0]
         rest = [] if name in ("round-prepare", "prompts-add", "invitation-create") else arguments.get(noun, [])
         rest = [*rest, "loss", "light"] if name == "run-chart" else rest
+        rest = ["light"] if name == "leaderboard-chart" else rest
         rest = [gold.pk] if name == "gold-retire" else [1] if name == "judge-guideline" else rest
         inside = [] if name in places or name == "invitation" else ["shop"]
         found[name] = reverse(name, args=[*inside, *rest])

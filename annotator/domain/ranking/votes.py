@@ -83,20 +83,26 @@ class Votes:
             self, wins_R=self.wins_R + half_R, losses_R=self.losses_R + half_R, ties_R=np.zeros_like(self.ties_R)
         )
 
-    def by_pair(self) -> Votes:
-        """One row per pair, the smaller number first. What rows differ in besides, cluster and style, is lost."""
+    def by_pair(self, *, and_cluster: bool = False) -> Votes:
+        """One row per pair, or per pair and cluster, the smaller number first. The style is lost.
+
+        Counts of the same pair are added, so negative ones may take away what others brought.
+        """
         is_turned_R = self.first_R > self.second_R
         low_R, high_R = np.minimum(self.first_R, self.second_R), np.maximum(self.first_R, self.second_R)
-        pair_N, place_R = np.unique(low_R * self.contestants + high_R, return_inverse=True)
+        ids_C, cluster_R = np.unique(self.cluster_R if and_cluster else np.zeros_like(low_R), return_inverse=True)
+        key_R = (low_R * self.contestants + high_R) * max(len(ids_C), 1) + cluster_R
+        key_N, place_R = np.unique(key_R, return_inverse=True)
+        pair_N, cluster_N = np.divmod(key_N, max(len(ids_C), 1))
 
         def summed(value_R: Numbers) -> Numbers:
-            return totals(place_R, value_R, len(pair_N))
+            return totals(place_R, value_R, len(key_N))
 
         return Votes(
             self.contestants, pair_N // self.contestants, pair_N % self.contestants,
             summed(np.where(is_turned_R, self.losses_R, self.wins_R)),
             summed(np.where(is_turned_R, self.wins_R, self.losses_R)),
-            summed(self.ties_R), np.zeros(len(pair_N), np.int64), np.zeros((len(pair_N), 0)),
+            summed(self.ties_R), ids_C[cluster_N], np.zeros((len(key_N), 0)),
         )  # fmt: skip
 
     def n_of_each(self) -> Numbers:
