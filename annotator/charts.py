@@ -20,8 +20,7 @@ from training.metric_names import METRICS
 
 WIDTH, HEIGHT = 380, 180  # small, so that a phone need not shrink its labels much
 SQUARE = 260
-ROW_HEIGHT, NAME_WIDTH = 26, 150
-MOST_ROWS = 40  # of a leaderboard; the table has all
+ROW_WIDTH, ROW_HEIGHT, NAME_WIDTH = 250, 26, 140
 
 
 @dataclass(frozen=True)
@@ -174,11 +173,10 @@ def reliability_svg(reliability: Reliability, theme: Theme) -> str:
 
 def leaderboard_svg(rows: Sequence[Row], theme: Theme) -> str:
     """Ratings as dots on their intervals, best on top. Names are text in an image, so nothing in them can act."""
-    shown = rows[:MOST_ROWS]
     places = [
         {"place": f"{place:03}", "name": row.contestant.name or gettext("imported"),
          "rating": row.rating.value, "low": row.rating.low, "high": row.rating.high}
-        for place, row in enumerate(shown)
+        for place, row in enumerate(rows)
     ]  # fmt: skip
     # Two contestants may share a name, so the axis holds places and looks their names up.
     names = {row["place"]: row["name"] for row in places}
@@ -210,7 +208,7 @@ def leaderboard_svg(rows: Sequence[Row], theme: Theme) -> str:
         ),
         base.mark_point(filled=True, color=theme.lines[0], opacity=1, size=60).encode(x="rating:Q"),
     )
-    return _drawn(drawn, theme, WIDTH, ROW_HEIGHT * len(shown))
+    return _drawn(drawn, theme, ROW_WIDTH, ROW_HEIGHT * len(rows))
 
 
 def _drawn(chart: alt.LayerChart | alt.FacetChart, theme: Theme, width: int, height: int) -> str:

@@ -178,13 +178,11 @@ class LeaderboardForm(forms.Form):
         required=False,
         choices=[
             (Ties.HALF.value, _("Half a win each")),
-            (Ties.DAVIDSON.value, _("An outcome of their own")),
+            (Ties.DAVIDSON.value, _("Own outcome")),
             (Ties.DROPPED.value, _("Left out")),
         ],
     )
-    style = forms.ChoiceField(
-        label=_("Length and Markdown"), required=False, choices=[("", _("Count")), ("1", _("Taken off"))]
-    )
+    style = forms.ChoiceField(label=_("Style"), required=False, choices=[("", _("Left in")), ("1", _("Taken off"))])
     anchor = forms.ChoiceField(
         label=_("1000 points"), required=False, choices=[("mean", _("The mean")), ("base", _("The base model"))]
     )

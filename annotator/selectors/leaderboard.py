@@ -27,7 +27,8 @@ from annotator.selectors.votes import COMPARISON, KEPT, Author, aside_of, judgme
 
 STYLED = 20_000  # newest judgments whose answers are read for style control; the page says n
 TEXTS = 1000  # answers read at a time
-SHOWN = 12  # contestants in the win matrix
+SHOWN = 8  # contestants in the win matrix
+FIRST = 20  # lines that stand on the page; the others are behind a fold
 FLIPPED = 20  # neighbours in the order whose flips are counted
 TAGS = 100  # offered as a filter
 
@@ -116,6 +117,14 @@ class Leaderboard:
     @property
     def rated(self) -> list[Row]:
         return [row for row in self.rows if row.rating.value is not None]
+
+    @property
+    def first(self) -> list[Row]:
+        return self.rows[:FIRST]
+
+    @property
+    def others(self) -> list[Row]:
+        return self.rows[FIRST:]
 
 
 def leaderboard_of(project: Project, wish: Wish) -> Leaderboard:

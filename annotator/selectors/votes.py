@@ -95,17 +95,16 @@ class _Base:
 NOTHING = Counts((), np.zeros((0, 7), np.int64))
 
 
-def votes_counted_of(project: Project, tag: str = "") -> Counts:
+def votes_counted_of(project: Project, tag: str = "", *, now: datetime | None = None) -> Counts:
     """Every current vote but those on pairs that are set aside; with a tag, on prompts that carry it."""
     mine = judgments_of(project, tag)
-    base = _base(mine, f"votes-{project.pk}-{hashlib.sha256(tag.encode()).hexdigest()}")
+    base = _base(mine, f"votes-{project.pk}-{hashlib.sha256(tag.encode()).hexdigest()}", now or timezone.now())
     counts = base.counts.plus(_counted(mine.filter(pk__gt=base.upto)))
     return counts.plus(_counted(mine.filter(**{f"{COMPARISON}__in": aside_of(project)})), sign=-1)
 
 
-def _base(judgments: QuerySet[Judgment], key: str) -> _Base:
+def _base(judgments: QuerySet[Judgment], key: str, now: datetime) -> _Base:
     """What was counted before and is kept, with what has settled since."""
-    now = timezone.now()
     base = cache.get(key)
     if not isinstance(base, _Base) or base.begun < now - KEPT:
         base = _Base(now, 0, NOTHING)

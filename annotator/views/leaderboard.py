@@ -34,12 +34,13 @@ def chart(request: SignedInRequest, slug: str, theme: str) -> HttpResponse:
     """Ratings and intervals as an image, of what the same address asks the page for."""
     member = access.reader(request.user, slug)
     board = leaderboard_of(member.project, LeaderboardForm(request.GET, tags=tags_of(member.project)).wish)
-    if theme not in THEMES or not board.rated:
+    shown = [row for row in board.first if row.rating.value is not None]
+    if theme not in THEMES or not shown:
         raise NotFound(_("There is no such chart."))
-    drawn_from = repr([(row.contestant, row.rating.value, row.rating.low, row.rating.high) for row in board.rated])
+    drawn_from = repr([(row.contestant, row.rating.value, row.rating.low, row.rating.high) for row in shown])
     key = f"leaderboard-chart-{theme}-{get_language()}-{hashlib.sha256(drawn_from.encode()).hexdigest()}"
     drawn = cache.get(key)
     if drawn is None:
-        drawn = leaderboard_svg(board.rated, THEMES[theme])
+        drawn = leaderboard_svg(shown, THEMES[theme])
         cache.set(key, drawn, timeout=600)
     return HttpResponse(drawn, content_type="image/svg+xml", headers={"Cache-Control": "private, no-cache"})

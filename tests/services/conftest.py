@@ -11,10 +11,10 @@ from annotator.services.projects import member_set_role, project_create
 from annotator.services.prompts import prompts_add
 from annotator.services.rounds import round_advance, round_prepare
 from annotator.services.runs import run_execute
-from tests.cast import cast, collecting
+from tests.cast import cast, collecting, turned
 from tests.fakes import FakeEngine
 
-__all__ = ["cast", "collecting", "olga", "project", "raters", "round"]
+__all__ = ["cast", "collecting", "olga", "project", "raters", "round", "turned"]
 
 
 @pytest.fixture
