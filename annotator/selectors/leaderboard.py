@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.ranking.bradley_terry import Fit, fit
-from annotator.domain.ranking.flips import Flip, flip_of_pair, flip_of_top
+from annotator.domain.ranking.flips import NEAREST, Flip, flip_of_top, flips_of_neighbours
 from annotator.domain.ranking.spread import Spread, sandwich
 from annotator.domain.ranking.standings import POINTS, Standing, standings
 from annotator.domain.ranking.style import FEATURES, style_differences, style_of
@@ -29,7 +28,9 @@ STYLED = 20_000  # newest judgments whose answers are read for style control; th
 TEXTS = 1000  # answers read at a time
 SHOWN = 8  # contestants in the win matrix
 FIRST = 20  # lines that stand on the page; the others are behind a fold
-FLIPPED = 20  # neighbours in the order whose flips are counted
+# Neighbours in the order whose flips are counted, and contestants that may take the top: with style control every
+# judgment is a row of its own, and each try fits them all again.
+FLIPPED, NEAREST_STYLED, FLIPPED_STYLED = 10, 2, 3
 TAGS = 100  # offered as a filter
 
 RATING = _("Rating"), _("On Elo’s scale: 400 points are odds of ten to one.")
@@ -166,8 +167,7 @@ def _measured(votes: Votes, names: list[Contestant], of: int, wish: Wish, base: 
     anchor = base if wish.anchor == "base" and base in fitted.rated_Q else None
     placed = [one for one in standings(votes, fitted, spread, anchor=anchor) if one.n]
     order = [one.contestant for one in placed]
-    rated = [one.contestant for one in placed if one.rating is not None]
-    top = flip_of_top(fitted) if len(rated) > 1 else None
+    top = flip_of_top(fitted, nearest=NEAREST_STYLED if wish.style else NEAREST) if len(fitted.rated_Q) > 1 else None
     return Leaderboard(
         rows=[Row(names[one.contestant], _rating(one), one.best, one.worst) for one in placed],
         judgments=round(counting.n),
@@ -176,8 +176,8 @@ def _measured(votes: Votes, names: list[Contestant], of: int, wish: Wish, base: 
         is_clustered=spread.is_clustered,
         matrix=_matrix(counting, names, order[:SHOWN]),
         swaps=[
-            _swap(names, above, below, flip_of_pair(fitted, above, below))
-            for above, below in itertools.islice(itertools.pairwise(rated), FLIPPED)
+            _swap(names, above, below, flip)
+            for above, below, flip in flips_of_neighbours(fitted, FLIPPED_STYLED if wish.style else FLIPPED)
         ],
         top=_swap(names, top.above, top.below, top) if top else None,
         style=_style(fitted, spread) if wish.style else [],
