@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from django.core.cache import cache
@@ -20,7 +21,8 @@ from annotator.domain.ranking.style import FEATURES, style_differences, style_of
 from annotator.domain.ranking.votes import Ties, Votes, votes_counted
 from annotator.domain.ranking.wins import won_and_met
 from annotator.domain.verdicts import Outcome
-from annotator.models import Checkpoint, CheckpointKind, Project, Prompt, Response
+from annotator.models import Checkpoint, CheckpointKind, Judgment, Project, Prompt, Response
+from annotator.models.judgments import JudgmentQuerySet
 from annotator.selectors.quality import NOTHING_YET, Estimate, share_of
 from annotator.selectors.votes import COMPARISON, KEPT, Author, aside_of, judgments_of, votes_counted_of
 
@@ -262,8 +264,8 @@ def _styled(project: Project, wish: Wish) -> tuple[Votes, list[Author]]:
     columns = [
         f"{COMPARISON}__{side}__{field}" for side in ("first", "second") for field in ("id", "checkpoint_id", "author")
     ]
-    found = judgments.exclude(outcome=Outcome.CANNOT_JUDGE).order_by("-pk")[:STYLED]
-    rows = list(found.values_list(*columns, "value", "assignment__rater_id"))
+    counting = judgments.exclude(outcome=Outcome.CANNOT_JUDGE).order_by("-pk")
+    rows = _newest(counting, [*columns, "value", "assignment__rater_id"])
     rows = [row for row in rows if row[1:3] != row[4:6]]
     styles = _styles(project, {response for row in rows for response in (row[0], row[3])})
     numbers: dict[Author, int] = {}
@@ -281,6 +283,19 @@ def _styled(project: Project, wish: Wish) -> tuple[Votes, list[Author]]:
     ]
     clusters = [row[7] for row in rows]
     return votes_counted(len(numbers), counted, clusters=clusters, style=style_RS.tolist()), list(numbers)
+
+
+def _newest(judgments: JudgmentQuerySet, columns: list[str]) -> list[tuple[Any, ...]]:
+    """The newest STYLED of them, looked for in ever wider ranges of ids.
+
+    Asked for by their number alone, the database joins and sorts all that a project ever had.
+    """
+    rows: list[tuple[Any, ...]] = []
+    high, width = Judgment.objects.aggregate(newest=Max("pk"))["newest"] or 0, 2 * STYLED
+    while high > 0 and len(rows) < STYLED:
+        rows += judgments.filter(pk__gt=high - width, pk__lte=high).values_list(*columns)
+        high, width = high - width, 2 * width
+    return rows[:STYLED]
 
 
 def _styles(project: Project, responses: set[int]) -> dict[int, tuple[int, ...]]:
