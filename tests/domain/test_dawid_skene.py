@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -105,10 +106,10 @@ def test_new_numbers_for_comparisons_raters_and_answers_change_nothing_else(
 ) -> None:
     """Ten turns, before rounding can lead EM from a saddle to either side."""
     renumbered = [(comparisons[c], raters[r], answers[y]) for c, r, y in rows]
-    sizes = {"comparisons": 6, "raters": 4, "answers": 3, "rounds": 10}
+    fit = partial(dawid_skene_fit, comparisons=6, raters=4, answers=3, rounds=10)
 
-    before = dawid_skene_fit(*np.array(rows).T, **sizes)
-    after = dawid_skene_fit(*np.array(renumbered).T, **sizes)
+    before = fit(*np.array(rows).T)
+    after = fit(*np.array(renumbered).T)
 
     assert after.posterior_CT[comparisons][:, answers] == pytest.approx(before.posterior_CT, abs=1e-6)
     assert after.confusion_RTL[raters][:, answers][:, :, answers] == pytest.approx(before.confusion_RTL, abs=1e-4)
