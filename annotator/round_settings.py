@@ -54,7 +54,7 @@ PLACES: dict[str, Place] = {
         _("How the promoted policy writes the answers that raters see next."),
         ("answers_per_prompt", "temperature", "max_new_tokens"),
     ),
-    "": Place(_("Round"), _("What holds for all stages."), ("seed",)),
+    "": Place(_("Round"), _("What holds for all stages."), ("consensus", "seed")),
 }
 
 # Behind "More settings": what training recipes share, in this order, after what is a section's own.

@@ -16,7 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,7 @@ SETS: dict[str, tuple[str, Callable[[Path], Votes]]] = {
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4)
 KINDS = ("random", "left", "longer", "copying")
 BUSY = 20
+MUCH = 60
 SLIP = 0.03
 GOOD = 0.6  # accuracy on the experts' truth below which a real rater does not count as honest
 
@@ -165,6 +166,8 @@ def _caught(mixed: Mixed, suspect_R: Flags, standings: list[Standing]) -> dict[s
     if not spam_R.any():
         return {}
     caught = {"caught": float(suspect_R[spam_R].mean())}
+    if (much_R := spam_R & (mixed.judgments.votes_R >= MUCH)).any():
+        caught[f"caught, of those with {MUCH} votes or more"] = float(suspect_R[much_R].mean())
     for number, kind in enumerate(KINDS, start=1):
         if (of_kind := mixed.kind_R == number).any():
             caught[f"caught, {kind}"] = float(suspect_R[of_kind].mean())
@@ -179,6 +182,14 @@ def _accuracies(judgments: Judgments, votes: Votes) -> Numbers:
     return np.bincount(judgments.rater_J, weights=right_J, minlength=judgments.raters) / np.maximum(
         judgments.votes_R, 1
     )
+
+
+def _interval(shares: list[float]) -> Interval | None:
+    """None for a single run. Student's interval knows nothing of 0 and 1, where shares end."""
+    if len(shares) < 2:
+        return None
+    found = Interval.of(shares)
+    return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
 
 
 def main() -> int:
@@ -203,7 +214,7 @@ def main() -> int:
             cells = {}
             for share, runs in by_share.items():
                 values = [run[measure] for run in runs if measure in run]
-                cells[share] = Interval.of(values) if len(values) > 1 else None
+                cells[share] = _interval(values)
             print(f"| {measure} |" + "".join(f" {cell or '–'} |" for cell in cells.values()))
             figures[name][measure] = {
                 f"{share:g}": {key: round(value, 4) for key, value in asdict(cell).items()}

@@ -531,6 +531,13 @@ class RoundSettings(Settings):
     seed: int = Field(
         0, ge=0, title="Seed", description="The same judgments, settings and seed give the same checkpoint."
     )
+    consensus: Literal["votes", "dawid_skene", "joint"] = Field(
+        "votes",
+        title="Consensus",
+        description="How judgments become a row. votes: their share, every rater alike. dawid_skene: the likeliest "
+        "truth, by what each rater tends to say. joint: what usual raters would say, by how reliable each one is and "
+        "where they lean. docs/aggregation.md has the models.",
+    )
     reward: RewardSettings = RewardSettings()
     dpo: DpoSettings = DpoSettings()
     evaluate: EvaluateSettings = EvaluateSettings()

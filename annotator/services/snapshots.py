@@ -11,10 +11,12 @@ from django.db.models import Max, Q
 from django.utils import timezone
 
 from annotator import store
-from annotator.domain.aggregation import target_of
+from annotator.domain.aggregation import Consensus, Target, target_of, targets_of
 from annotator.domain.lifecycles import RoundState
 from annotator.domain.verdicts import Outcome, Verdict
 from annotator.models import Comparison, Judgment, Response, Round, Snapshot
+from annotator.selectors.judgments import OVERALL, judgments_known
+from training.config import RoundSettings
 from training.contract import (
     COMPARISONS,
     Completion,
@@ -40,7 +42,7 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
     `comparisons.jsonl` is what the engine reads; `preferences.jsonl` holds the
     decided rows as prompt / chosen / rejected, which TRL loads as they are.
     Rows of one prompt stand side by side, of whatever round they are: the engine
-    then computes their prompt once.
+    then computes their prompt once. How judgments become a row is the round's consensus.
     """
     if (known := Snapshot.objects.filter(round=round).first()) is not None:
         return known
@@ -49,11 +51,13 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
     path = store.snapshot_folder(project.slug, version)
     folder = store.store_path(path)
     shutil.rmtree(folder, ignore_errors=True)  # left by a freeze that was rolled back
+    consensus = Consensus(RoundSettings.model_validate(round.settings).consensus)
+    agreed = _agreed(round, consensus)
     counts: Counter[str] = Counter()
     guidelines: set[int] = set()
     asked: set[str] = set()
     with folder_whole_or_absent(folder) as partial:
-        rows_write(partial / COMPARISONS, _records(round, counts, guidelines, asked))
+        rows_write(partial / COMPARISONS, _records(round, agreed, counts, guidelines, asked))
         written = rows_read(partial / COMPARISONS, PreferenceRecord)  # read back rather than held
         decided = (record for record in written if record.prefer_first != 0.5)
         rows_write(partial / TRL_PREFERENCES, map(_trl_preference, decided))
@@ -66,6 +70,7 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
                 counts=dict(counts),
                 guideline_versions=sorted(guidelines),
                 criteria=sorted(asked),
+                consensus=consensus.value,
                 filters={
                     "rounds": f"1–{round.number}, abandoned ones left out",
                     "flags": "comparisons that were set aside left out",
@@ -77,7 +82,25 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
     )
 
 
-def _records(round: Round, counts: Counter[str], guidelines: set[int], asked: set[str]) -> Iterator[PreferenceRecord]:
+# Criterion → comparison → what all judgments together teach; without an entry its own votes are all that counts.
+Agreed = dict[str, dict[int, Target]]
+
+
+def _agreed(round: Round, consensus: Consensus) -> Agreed:
+    """Vote shares need no look at the other comparisons, so they are counted row by row, in constant memory."""
+    if consensus is Consensus.VOTES:
+        return {}
+    agreed: Agreed = {}
+    for criterion, known in judgments_known(round).items():
+        targets = targets_of(known.judgments, consensus)
+        found = ((pk, targets.of(place)) for place, pk in enumerate(known.comparison_ids))
+        agreed[criterion] = {pk: target for pk, target in found if target is not None}
+    return agreed
+
+
+def _records(
+    round: Round, agreed: Agreed, counts: Counter[str], guidelines: set[int], asked: set[str]
+) -> Iterator[PreferenceRecord]:
     """One row per judged comparison, by prompt; fills `counts`, `guidelines` and the criteria `asked` on the way."""
     for comparisons in _pages(round):
         judgments = (
@@ -96,7 +119,7 @@ def _records(round: Round, counts: Counter[str], guidelines: set[int], asked: se
                 guidelines.add(version)
         for comparison in comparisons:
             counts["judgments"] += len(verdicts[comparison.pk])
-            target = target_of(verdicts[comparison.pk])
+            target = _target(verdicts[comparison.pk], OVERALL, comparison, agreed)
             if target is None:
                 counts["comparisons_nobody_could_judge"] += 1
                 continue
@@ -113,7 +136,7 @@ def _records(round: Round, counts: Counter[str], guidelines: set[int], asked: se
                 weight=target.weight,
                 tie_share=target.tie_share,
                 strength=target.strength,
-                criteria=_criteria(by_criterion[comparison.pk], asked),
+                criteria=_criteria(by_criterion[comparison.pk], comparison, agreed, asked),
                 round=comparison.round.number,
                 split=comparison.prompt.split,
             )
@@ -138,9 +161,16 @@ def _pages(round: Round) -> Iterator[list[Comparison]]:
         behind = Q(prompt__gte=last.prompt_id) & (Q(prompt__gt=last.prompt_id) | Q(id__gt=last.pk))
 
 
-def _criteria(verdicts: dict[str, list[Verdict]], asked: set[str]) -> dict[str, CriterionVotes]:
+def _target(verdicts: list[Verdict], criterion: str, comparison: Comparison, agreed: Agreed) -> Target | None:
+    """A judgment that came in after the others were looked at together counts as a vote where it is the only one."""
+    return agreed.get(criterion, {}).get(comparison.pk) or target_of(verdicts)
+
+
+def _criteria(
+    verdicts: dict[str, list[Verdict]], comparison: Comparison, agreed: Agreed, asked: set[str]
+) -> dict[str, CriterionVotes]:
     """The target of each criterion that somebody could judge."""
-    targets = {code: target for code, said in verdicts.items() if (target := target_of(said))}
+    targets = {code: target for code, said in verdicts.items() if (target := _target(said, code, comparison, agreed))}
     asked.update(targets)
     return {
         code: CriterionVotes(

@@ -37,7 +37,7 @@ def test_vote_shares_of_all_are_those_of_each(rows: Said) -> None:
             assert found.strength == pytest.approx(alone.strength)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(said, st.sampled_from(Consensus))
 def test_every_target_is_one_that_training_takes(rows: Said, consensus: Consensus) -> None:
     """Half of the ties counts for each side, so no more of them fit than that."""

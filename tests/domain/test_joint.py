@@ -58,7 +58,7 @@ def test_planted_reliabilities_and_leans_come_back() -> None:
 
 
 def test_intervals_of_reliability_hold_what_they_promise_or_nearly() -> None:
-    """95 % intervals hold 85 % at least over 240 planted raters; docs/aggregation.md says by how much they are short."""
+    """95 % intervals hold at least 85 % over 240 planted raters; docs/aggregation.md says how short they fall."""
     held = []
     for seed in (2, 3):
         crowd = planted(seed=seed, comparisons=4000, raters=120)
@@ -132,7 +132,7 @@ def test_without_any_judgment_there_is_nothing_to_fit() -> None:
         joint_fit(Judgments.of([], [], []))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(votes)
 def test_every_number_is_finite_and_inside_its_range(rows: list[Vote]) -> None:
     found = joint_fit(judged(rows))
@@ -146,7 +146,7 @@ def test_every_number_is_finite_and_inside_its_range(rows: list[Vote]) -> None:
     assert np.isfinite(found.sd_C).all()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(votes, st.permutations(range(6)), st.permutations(range(4)), st.randoms(use_true_random=False))
 def test_order_and_numbering_change_nothing(
     rows: list[Vote], comparisons: list[int], raters: list[int], dice: object
@@ -160,7 +160,7 @@ def test_order_and_numbering_change_nothing(
     assert after.raters.reliability_R[raters] == pytest.approx(before.raters.reliability_R, abs=1e-6)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(votes)
 def test_swapping_the_answers_mirrors_the_result(rows: list[Vote]) -> None:
     swapped = [(c, r, -value, not on_left, -longer) for c, r, value, on_left, longer in rows]
@@ -172,7 +172,7 @@ def test_swapping_the_answers_mirrors_the_result(rows: list[Vote]) -> None:
     assert after.raters.reliability_R == pytest.approx(before.raters.reliability_R, abs=1e-6)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(votes, st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=4, max_size=4), st.integers(0, 3))
 def test_more_votes_for_first_never_make_it_worse(rows: list[Vote], said: list[float], raised: int) -> None:
     """Comparisons 6 and 7 are judged by the same four raters in the same way, but for one who says first of 7."""

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+import uuid
 from itertools import groupby
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 
+from annotator.domain.aggregation import Consensus
+from annotator.domain.asking import Said
 from annotator.models import Project, Prompt, Round, User
+from annotator.selectors.judgments import judgments_of_project
+from annotator.services.judgments import judgment_submit
 from annotator.services.rounds import round_launch, standard_settings
 from annotator.services.snapshots import TRL_PREFERENCES, snapshot_freeze
 from annotator.store import store_path
-from tests.factories import judged
+from tests.factories import held, judged
 from tests.fakes import FakeEngine
 from tests.workers import work
-from training.contract import COMPARISONS, PreferenceRecord, TrlPreference, rows_read
+from training.config import RoundSettings
+from training.contract import COMPARISONS, PreferenceRecord, SnapshotManifest, TrlPreference, rows_read
 
 
 @pytest.fixture
@@ -92,3 +98,49 @@ def test_freezing_takes_as_much_memory_for_few_rows_as_for_many(
 
     assert (store_path(snapshot.path) / COMPARISONS).stat().st_size > 6_000_000
     assert peak < 3_000_000
+
+
+@pytest.mark.parametrize("consensus", ["votes", "dawid_skene", "joint"])
+def test_rows_and_manifest_follow_the_consensus_of_the_round(
+    project: Project, round: Round, raters: list[User], consensus: str
+) -> None:
+    """Both raters say first of 30 comparisons; of the other ten the second rater says second."""
+    sides_said(project, raters[0], ["first"] * 40)
+    sides_said(project, raters[1], ["first"] * 30 + ["second"] * 10)
+    round.settings = RoundSettings.model_validate({"consensus": consensus}).model_dump(mode="json")
+
+    folder = store_path(snapshot_freeze(round=round).path)
+
+    rows = sorted(rows_read(folder / COMPARISONS, PreferenceRecord), key=lambda row: int(row.comparison_id))
+    assert SnapshotManifest.model_validate_json((folder / "manifest.json").read_text()).consensus == consensus
+    alike, apart = rows[:30], rows[30:]
+    assert min(row.prefer_first for row in alike) > 0.7
+    assert (apart[0].prefer_first == 0.5) == (consensus == "votes")  # the other ways know who is usually right
+
+
+def test_every_consensus_can_be_chosen_at_launch() -> None:
+    for consensus in Consensus:
+        assert RoundSettings.model_validate({"consensus": consensus.value}).consensus == consensus
+
+
+def test_judgments_become_arrays_in_the_order_in_which_they_came(
+    project: Project, round: Round, raters: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("annotator.selectors.judgments.PAGE", 3)
+    sides_said(project, raters[0], ["first", "second", "tie", "both_bad"])
+    sides_said(project, raters[1], ["second"])
+
+    known = judgments_of_project(project)
+
+    assert known.judgments.said_J.tolist() == [0, 2, 1, 1, 2]
+    assert [known.rater_ids[rater] for rater in known.judgments.rater_J] == [raters[0].pk] * 4 + [raters[1].pk]
+    assert known.judgments.left_J.all()  # where first stood is known of each
+
+
+def sides_said(project: Project, rater: User, sides: list[str]) -> None:
+    """The rater says this of one comparison after the other."""
+    for side in sides:
+        assignment = held(project, rater)
+        is_left = (side == "first") == assignment.first_on_left
+        answer = {True: "a", False: "b"}[is_left] if side in ("first", "second") else side
+        judgment_submit(assignment=assignment, said=Said(answer), key=uuid.uuid4())
