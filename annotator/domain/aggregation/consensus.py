@@ -74,7 +74,7 @@ def _dawid_skene(judgments: Judgments) -> Targets:
         raters=judgments.raters,
         answers=3,
         shrink=SHRINK,
-        tolerance=1e-4,
+        tolerance=1e-3,
     )
     information_J = found.information_R[judgments.rater_J]
     usual = float(information_J.mean())
