@@ -97,6 +97,17 @@ def test_a_good_rater_who_agrees_because_both_are_right_is_no_copier() -> None:
     assert (standings[NEW].reliability or 0) > 0.8
 
 
+def test_in_a_crowd_of_coins_nobody_stands_out_and_nobody_weighs_much() -> None:
+    """Where no one can be relied on, there is nothing to hold anybody against."""
+    crowd = planted(seed=12, comparisons=600, raters=40, coins=40)
+
+    fitted = joint_fit(crowd.judgments)
+
+    assert sum(standing.is_suspect for standing in standings_of(crowd.judgments, fitted)) <= 2
+    assert fitted.raters.reliability_R.mean() < 0.6
+    assert np.abs(fitted.prefer_first_C - 0.5).mean() < 0.1
+
+
 def test_raters_with_few_judgments_are_not_accused() -> None:
     four = among_them(some(4), -np.ones(4), np.ones(4, np.int64))[NEW]
     judgments = Judgments.of([0, 0], [0, 1], [-1, -1], raters=3)

@@ -386,6 +386,14 @@ def test_a_checkpoint_tells_where_it_comes_from(cast: Cast, turned: Round, olga:
     assert made.sha256 in page
 
 
+def test_a_snapshot_says_how_judgments_became_rows(cast: Cast, turned: Round, olga: Client) -> None:
+    assert "Consensus votes" in text_of(olga.get("/p/shop/snapshots/1/"))
+
+    Round.objects.filter(pk=turned.pk).update(settings={**turned.settings, "consensus": "joint"})
+
+    assert "Consensus joint" in text_of(olga.get("/p/shop/snapshots/1/"))
+
+
 def test_downloads_are_whole_zip_files_of_the_folders(cast: Cast, turned: Round, olga: Client) -> None:
     made = turned.runs.get(kind="dpo").checkpoint
 

@@ -42,6 +42,7 @@ MIDDLE_P = np.array([1.5, 0.0, 0.0, -0.7])  # a usual rater names the better one
 SPREAD_P = np.array([0.6, 0.4, 0.4, 0.6])
 IMAGINARY = 5.0  # raters who say so
 LONGEST_STEP = 1.0
+LEAST = 0.3  # a below which a crowd says next to nothing, and nothing is divided by it
 Z_95 = 1.959964
 
 
@@ -126,7 +127,7 @@ def joint_fit(judgments: Judgments, *, tolerance: float = 0.01, rounds: int = 60
         parameter_RP[:, LENGTH] -= shared  # what all lean to is taste
         middle_P, spread_P = _population(parameter_RP, variance_RP, judgments, middle_P, spread_P, fixed_P)
         taste_2 = _taste(mean_C, longer_C, judgments.votes_C)
-        taste_2[1] += shared / middle_P[RELIABILITY]
+        taste_2[1] += shared / max(middle_P[RELIABILITY], LEAST)
     error_RP = _errors(parameter_RP, posterior_KC, cell_J, judgments, spread_P, fixed_P)
     return _result(judgments, parameter_RP, error_RP, middle_P, taste_2, log_KC, posterior_KC, turn, moved <= tolerance)
 
@@ -372,8 +373,9 @@ def _result(
     own_KC = _normalised(log_KC + _log_prior(np.zeros(judgments.comparisons)))
     mean_C = GRID_K @ own_KC
     first_K, tie_K, _ = outcomes(middle_P[RELIABILITY] * GRID_K, np.exp(middle_P[WIDTH]))
-    usual = _information(middle_P[None])[0]
-    information_R = _information(parameter_RP) / max(usual, 1e-9)
+    at_least_P = np.where(np.arange(4) == RELIABILITY, np.maximum(middle_P, LEAST), middle_P)
+    usual = _information(at_least_P[None])[0]
+    information_R = _information(parameter_RP) / usual
     a_R, error_R = parameter_RP[:, RELIABILITY], error_RP[:, RELIABILITY]
     return Joint(
         mean_C=mean_C,
