@@ -15,11 +15,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from annotator.domain.agreement import Agreement, krippendorff_alpha, percent_agreement
+from annotator.domain.agreement import Agreement, Views, agreement_of
+from annotator.domain.shares import Z_95, wilson
 from annotator.domain.verdicts import Outcome
 from annotator.models import Judgment, Project, Round
 
-Z_95 = 1.959964
 NOTHING_YET = _("Nothing to count yet.")
 NEWEST = 20_000  # judgments that are looked at; the pages say n, and more would change no digit that they show
 
@@ -61,6 +61,70 @@ METRICS: dict[str, Metric] = {
     "length_ratio": Metric(
         _("Length ratio"),
         _("Length of the new checkpoint's answers over the parent's, in tokens. Far above 1 says it learnt to ramble."),
+        "number",
+    ),
+}
+
+
+# The same of agreement: the names of domain.agreement.
+AGREEMENT: dict[str, Metric] = {
+    "with_ties": Metric(
+        _("Agreement"),
+        _("Share of pairs of raters on the same comparison who said the same: A, B or no difference."),
+    ),
+    "without_ties": Metric(
+        _("Agreement without ties"),
+        _("The same share among pairs of raters who both prefer a side. One half is chance."),
+    ),
+    "alpha_nominal": Metric(
+        _("Krippendorff’s alpha"), _("Agreement beyond chance: 1 is perfect, 0 is chance."), "number"
+    ),
+    "alpha_ordinal": Metric(
+        _("Krippendorff’s alpha, ordinal"),
+        _("Alpha of the answers on the scale, in their order: a near miss costs less than a far one."),
+        "number",
+    ),
+    "alpha_interval": Metric(
+        _("Krippendorff’s alpha, interval"),
+        _("Alpha of the answers on the scale, by the square of the distance between them."),
+        "number",
+    ),
+    "fleiss": Metric(
+        _("Fleiss’ kappa"),
+        _("Agreement beyond chance, where chance draws from what all raters say together."),
+        "number",
+    ),
+    "ac1": Metric(
+        _("Gwet’s AC1"),
+        _("Agreement beyond chance that does not fall when one answer is much more common than the others."),
+        "number",
+    ),
+    "ac2": Metric(
+        _("Gwet’s AC2"),
+        _("AC1 of the answers on the scale, where a miss costs the square of its distance."),
+        "number",
+    ),
+    "tie_rate_kappa": Metric(
+        _("Kappa by the tie rate"),
+        _("Agreement beyond chance, where chance ties as often as people do and draws A or B like a coin, as at WMT."),
+        "number",
+    ),
+    "kappa": Metric(
+        _("Cohen’s kappa"), _("Agreement beyond chance of two raters, where each keeps to their own habits."), "number"
+    ),
+    "kappa_linear": Metric(
+        _("Weighted kappa, linear"),
+        _("Cohen’s kappa of the answers on the scale; a miss costs its distance."),
+        "number",
+    ),
+    "kappa_quadratic": Metric(
+        _("Weighted kappa, quadratic"),
+        _("Cohen’s kappa of the answers on the scale; a miss costs the square of its distance."),
+        "number",
+    ),
+    "mean_kappa": Metric(
+        _("Cohen’s kappa, mean over pairs"),
+        _("The mean over all pairs of raters that share at least ten comparisons."),
         "number",
     ),
 }
@@ -110,6 +174,7 @@ class Quality:
 
     judgments: int
     agreement: Estimate
+    without_ties: Estimate
     alpha: Estimate
     left: Estimate
     ties: Estimate
@@ -129,7 +194,7 @@ def quality_of_project(project: Project) -> Quality:
 def estimates_of(metrics: dict[str, Any]) -> list[Estimate]:
     """A checkpoint's metrics, the known ones first and in the order of the vocabulary."""
     names = [name for name in METRICS if name in metrics] + sorted(set(metrics) - set(METRICS))
-    return [_estimate_named(name, metrics[name]) for name in names]
+    return [estimate_named(name, metrics[name]) for name in names]
 
 
 def share_of(
@@ -142,13 +207,10 @@ def share_of(
     """A share with Wilson's 95 % interval, which stays inside [0, 1] also for small n. `part` may hold fractions."""
     if n == 0:
         return Estimate(title, definition, "share", None, None, None, 0, reason=reason)
-    p = part / n
-    middle = (p + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
-    reach = Z_95 / (1 + Z_95**2 / n) * math.sqrt(p * (1 - p) / n + Z_95**2 / (4 * n**2))
-    return Estimate(title, definition, "share", p, max(middle - reach, 0.0), min(middle + reach, 1.0), n)
+    return Estimate(title, definition, "share", part / n, *wilson(part / n, n), n)
 
 
-def _estimate_named(name: str, found: dict[str, Any]) -> Estimate:
+def estimate_named(name: str, found: dict[str, Any]) -> Estimate:
     metric = METRICS.get(name) or _metric_of(name)
     if not found["n"]:
         reason = _("Nothing was held out that it could be measured on.")
@@ -199,6 +261,11 @@ class _Row:
     first_on_left: bool
 
     @property
+    def placed(self) -> float:
+        """On the axis; not a number where the answer has no place on it."""
+        return math.nan if self.value is None else self.value
+
+    @property
     def side(self) -> str:
         if not self.value:
             return "equal"
@@ -221,22 +288,15 @@ def _measured(rows: list[_Row]) -> Quality:
     by_rater: dict[str, list[_Row]] = defaultdict(list)
     for row in rows:
         by_rater[row.rater].append(row)
-    numbered = {rater: number for number, rater in enumerate(by_rater)}
-    by_number = {c: {numbered[r]: side for r, side in v.items()} for c, v in votes.items()}
+    found = agreement_of(
+        Views.of([row.comparison for row in counted], [row.rater for row in counted], [row.placed for row in counted]),
+        wanted=("with_ties", "without_ties", "alpha_nominal"),
+    )
     return Quality(
         judgments=len(rows),
-        agreement=_agreement(
-            percent_agreement(by_number),
-            _("Agreement"),
-            _("Share of pairs of raters on the same comparison who said the same: A, B or no difference."),
-            "share",
-        ),
-        alpha=_agreement(
-            krippendorff_alpha(by_number),
-            _("Krippendorff’s alpha"),
-            _("Agreement beyond chance: 1 is perfect, 0 is chance."),
-            "number",
-        ),
+        agreement=agreement_shown("with_ties", found["with_ties"]),
+        without_ties=agreement_shown("without_ties", found["without_ties"]),
+        alpha=agreement_shown("alpha_nominal", found["alpha_nominal"]),
         left=_left(rows),
         ties=share_of(
             sum(row.outcome == Outcome.TIE for row in rows),
@@ -255,9 +315,12 @@ def _measured(rows: list[_Row]) -> Quality:
     )
 
 
-def _agreement(found: Agreement, title: Promise, definition: Promise, kind: str) -> Estimate:
-    unit, reason = _("comparisons"), _(found.reason)
-    return Estimate(title, definition, kind, found.value, found.low, found.high, found.n, unit, reason)
+def agreement_shown(name: str, found: Agreement) -> Estimate:
+    """A coefficient of domain.agreement as pages show it."""
+    metric, unit, reason = AGREEMENT[name], _("comparisons"), _(found.reason)
+    return Estimate(
+        metric.title, metric.definition, metric.kind, found.value, found.low, found.high, found.n, unit, reason
+    )
 
 
 def left_share(went_left: Sequence[bool]) -> Estimate:

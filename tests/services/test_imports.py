@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from django.db.models import F
 
-from annotator.domain.agreement import krippendorff_alpha
+from annotator.domain.agreement import Views, agreement_of
 from annotator.domain.formats.records import BadLine
 from annotator.domain.lifecycles import RoundState
 from annotator.exceptions import InputInvalid, RoundNotCollecting
@@ -263,23 +263,18 @@ def test_all_real_crowd_votes_come_in_with_their_agreement(shop: Project) -> Non
     assert shop.guidelines.get().text.startswith("# Which AI is Better?")
     assert Judgment.objects.filter(guideline=shop.guidelines.get()).count() == 6100
     assert Counter(Judgment.objects.values_list("answer", flat=True)) == {"tie": 2574, "left": 1908, "right": 1618}
-    assert krippendorff_alpha(votes_of(shop)).value == pytest.approx(0.2355, abs=0.00005)
+    assert agreement_of(views_of(shop))["alpha_nominal"].value == pytest.approx(0.2355, abs=0.00005)
 
     before = rows_of_every_table()
     assert imported(shop, path).known == 6100
     assert rows_of_every_table() == before
 
 
-def votes_of(project: Project) -> dict[int, dict[int, str]]:
-    """comparison → rater → side, where left is first because both are kept as shown."""
-    votes: dict[int, dict[int, str]] = defaultdict(dict)
+def views_of(project: Project) -> Views:
     rows = Judgment.objects.filter(assignment__comparison__round__project=project).values_list(
         "assignment__comparison_id", "assignment__rater_id", "value"
     )
-    for comparison, rater, value in rows:
-        assert value is not None
-        votes[comparison][rater] = "equal" if value == 0 else "first" if value < 0 else "second"
-    return votes
+    return Views.of(*zip(*rows, strict=True))
 
 
 def test_real_sharegpt_rows_come_in(shop: Project) -> None:
