@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from annotator.views import (
     account,
+    agreement,
     annotate,
     checkpoints,
     entrance,
@@ -77,6 +78,7 @@ project: list[URLPattern | URLResolver] = [
     path("flags/", flags.index, name="flags"),
     path("flags/<int:comparison_id>/put-back/", flags.put_back, name="flag-put-back"),
     path("flags/<int:comparison_id>/set-aside/", flags.set_aside, name="flag-set-aside"),
+    path("agreement/", agreement.detail, name="agreement"),
     path("prompts/", prompts.index, name="prompts"),
     path("prompts/add/", prompts.add, name="prompts-add"),
     path("prompts/<int:prompt_id>/", prompts.detail, name="prompt"),

@@ -26,7 +26,7 @@ NEWEST = 20_000  # judgments that are looked at; the pages say n, and more would
 
 @dataclass(frozen=True)
 class Metric:
-    """What a number is called and what it means; `kind` says how it is written: share, ratio or nats."""
+    """What a number is called and what it means; `kind` says how it is written: share, coefficient, seconds, number."""
 
     title: str | Promise
     definition: str | Promise
@@ -77,55 +77,57 @@ AGREEMENT: dict[str, Metric] = {
         _("The same share among pairs of raters who both prefer a side. One half is chance."),
     ),
     "alpha_nominal": Metric(
-        _("Krippendorff’s alpha"), _("Agreement beyond chance: 1 is perfect, 0 is chance."), "number"
+        _("Krippendorff’s alpha"), _("Agreement beyond chance: 1 is perfect, 0 is chance."), "coefficient"
     ),
     "alpha_ordinal": Metric(
         _("Krippendorff’s alpha, ordinal"),
         _("Alpha of the answers on the scale, in their order: a near miss costs less than a far one."),
-        "number",
+        "coefficient",
     ),
     "alpha_interval": Metric(
         _("Krippendorff’s alpha, interval"),
         _("Alpha of the answers on the scale, by the square of the distance between them."),
-        "number",
+        "coefficient",
     ),
     "fleiss": Metric(
         _("Fleiss’ kappa"),
         _("Agreement beyond chance, where chance draws from what all raters say together."),
-        "number",
+        "coefficient",
     ),
     "ac1": Metric(
         _("Gwet’s AC1"),
         _("Agreement beyond chance that does not fall when one answer is much more common than the others."),
-        "number",
+        "coefficient",
     ),
     "ac2": Metric(
         _("Gwet’s AC2"),
         _("AC1 of the answers on the scale, where a miss costs the square of its distance."),
-        "number",
+        "coefficient",
     ),
     "tie_rate_kappa": Metric(
         _("Kappa by the tie rate"),
         _("Agreement beyond chance, where chance ties as often as people do and draws A or B like a coin, as at WMT."),
-        "number",
+        "coefficient",
     ),
     "kappa": Metric(
-        _("Cohen’s kappa"), _("Agreement beyond chance of two raters, where each keeps to their own habits."), "number"
+        _("Cohen’s kappa"),
+        _("Agreement beyond chance of two raters, where each keeps to their own habits."),
+        "coefficient",
     ),
     "kappa_linear": Metric(
         _("Weighted kappa, linear"),
         _("Cohen’s kappa of the answers on the scale; a miss costs its distance."),
-        "number",
+        "coefficient",
     ),
     "kappa_quadratic": Metric(
         _("Weighted kappa, quadratic"),
         _("Cohen’s kappa of the answers on the scale; a miss costs the square of its distance."),
-        "number",
+        "coefficient",
     ),
     "mean_kappa": Metric(
         _("Cohen’s kappa, mean over pairs"),
         _("The mean over all pairs of raters that share at least ten comparisons."),
-        "number",
+        "coefficient",
     ),
 }
 
@@ -174,7 +176,6 @@ class Quality:
 
     judgments: int
     agreement: Estimate
-    without_ties: Estimate
     alpha: Estimate
     left: Estimate
     ties: Estimate
@@ -290,12 +291,11 @@ def _measured(rows: list[_Row]) -> Quality:
         by_rater[row.rater].append(row)
     found = agreement_of(
         Views.of([row.comparison for row in counted], [row.rater for row in counted], [row.placed for row in counted]),
-        wanted=("with_ties", "without_ties", "alpha_nominal"),
+        wanted=("with_ties", "alpha_nominal"),
     )
     return Quality(
         judgments=len(rows),
         agreement=agreement_shown("with_ties", found["with_ties"]),
-        without_ties=agreement_shown("without_ties", found["without_ties"]),
         alpha=agreement_shown("alpha_nominal", found["alpha_nominal"]),
         left=_left(rows),
         ties=share_of(

@@ -70,11 +70,13 @@ def document(text: str) -> SafeString:
 
 @register.filter
 def shown(value: float | None, kind: str = "number") -> str:
-    """A measured number: shares in percent, seconds with one decimal, others with at least three digits."""
+    """A measured number: shares in percent, coefficients with two decimals, others with at least three digits."""
     if value is None:
         return DASH
     if kind == "share":
         return f"{_number(value * 100, 0 if value in (0, 1) or 0.1 <= value <= 0.9 else 1)} %"
+    if kind == "coefficient":
+        return _number(round(value, 2) + 0.0, 2)  # + 0.0 turns -0.0 into 0.0
     if kind == "seconds":
         return duration(value)
     if kind == "count" or abs(value) >= 100:

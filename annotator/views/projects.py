@@ -19,6 +19,7 @@ from annotator.forms import GuidelineForm, InvitationForm, ProjectForm, ProjectS
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Member
 from annotator.selectors import projects as select
+from annotator.selectors.agreement import agreement_of_project
 from annotator.selectors.quality import estimates_of, quality_of_project
 from annotator.selectors.rounds import round_can_retry, round_progress, round_stages
 from annotator.selectors.runs import runs_live
@@ -56,6 +57,7 @@ def detail(request: SignedInRequest, slug: str) -> HttpResponse:
         **desk(member),
         "overview": overview,
         "quality": quality_of_project(member.project),
+        "agreement": agreement_of_project(member.project),
         "runs": runs_live(member.project),
     }
     if overview.newest:

@@ -17,6 +17,7 @@ from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Member, Round
 from annotator.round_settings import LaunchForm, launch_presets, launch_start, settings_shown
 from annotator.selectors import rounds as select
+from annotator.selectors.agreement import agreement_of_round
 from annotator.selectors.quality import estimates_of, quality_of_round
 from annotator.services import rounds as services
 from annotator.views.projects import desk
@@ -36,6 +37,7 @@ def detail(request: SignedInRequest, slug: str, number: int) -> HttpResponse:
     context = {
         **_status(member, round),
         "quality": quality_of_round(round),
+        "agreement": agreement_of_round(round),
         "leases": select.leases_held(round),
         "policy": policy,
         "reward": reward,

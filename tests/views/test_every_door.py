@@ -83,6 +83,7 @@ DOORS: dict[str, Door] = {
     "flags": Door(READERS, NEVER),
     "flag-put-back": Door(NEVER, owner_post(303)),
     "flag-set-aside": Door(NEVER, owner_post(303)),
+    "agreement": Door(OWNERS, NEVER),
     "prompts": Door(READERS, NEVER),
     "prompts-add": Door(OWNERS, owner_post(303), {"text": "One more question?"}),
     "prompt": Door(READERS, NEVER),

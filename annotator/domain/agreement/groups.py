@@ -28,6 +28,7 @@ AXIS: dict[str, Coefficient] = {
     "alpha_interval": lambda times, patterns: chance.alpha(times, patterns, quadratic(patterns.position_K)),
     "ac2": lambda times, patterns: chance.gwet(times, patterns, quadratic(patterns.position_K)),
 }
+FINEST = 21  # places; sliders have more, which nobody could hit twice, and are read in tenths
 COEFFICIENTS = (*SIDES, *DECIDED, *AXIS)
 
 
@@ -60,6 +61,8 @@ class Views:
 def _placed(sides: Votes, value_J: Numbers) -> Votes:
     has_place_J = ~np.isnan(value_J)
     position_K, answer_J = np.unique(value_J[has_place_J], return_inverse=True)
+    if len(position_K) > FINEST:
+        position_K, answer_J = np.unique(np.round(value_J[has_place_J], 1), return_inverse=True)
     here = sides.where(has_place_J)
     return Votes(here.unit_J, here.rater_J, answer_J, position_K, sides.units, sides.raters)
 

@@ -38,9 +38,10 @@ class RaterPair:
     kappa_quadratic: Agreement
 
 
-def rater_pairs(views: Views, at_most: int = 100) -> list[RaterPair]:
-    """The pairs of raters that share the most comparisons, at most so many of them."""
+def rater_pairs(views: Views, at_most: int = 100) -> tuple[list[RaterPair], int]:
+    """The pairs of raters that share the most comparisons, at most so many of them, and how many pairs there are."""
     sides = Tables.of(views.sides)
+    pairs = len(sides.pair_Q)
     most_Q = np.argsort(-sides.table_QKK.sum(axis=(1, 2)), kind="stable")[:at_most]
     pair_Q = sides.pair_Q[most_Q]
     sides, decided, axis = (
@@ -52,12 +53,13 @@ def rater_pairs(views: Views, at_most: int = 100) -> list[RaterPair]:
         axis.estimates(linear(axis.position_K), quadratic(axis.position_K), nothing=NO_PLACE),
         strict=True,
     )
-    return [
+    rows = [
         RaterPair(*divmod(int(pair), views.sides.raters), with_ties, without_ties, kappa, by_length, by_square)
         for pair, ((with_ties, kappa), (without_ties,), (_same, by_length, by_square)) in zip(
             pair_Q, found, strict=True
         )
     ]
+    return rows, pairs
 
 
 def mean_pairwise_kappa(votes: Votes) -> Agreement:

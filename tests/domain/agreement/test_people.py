@@ -33,7 +33,7 @@ def test_a_rater_is_held_against_the_others_comparison_by_comparison() -> None:
 def test_a_rater_with_one_other_has_the_kappa_of_that_pair() -> None:
     dice = np.random.default_rng(3)
     said = [(unit, rater, float(dice.integers(-1, 2))) for unit in range(40) for rater in (ANN, BOB)]
-    pair, one = rater_pairs(views(*said))[0], raters_against_others(views(*said))[0]
+    pair, one = rater_pairs(views(*said))[0][0], raters_against_others(views(*said))[0]
 
     assert one.kappa.value == pytest.approx(pair.kappa.value)
     assert (one.kappa.n, pair.kappa.n) == (40, 40)
@@ -49,7 +49,9 @@ def test_a_rater_who_shares_nothing_has_a_reason() -> None:
 def test_cohens_kappa_of_a_pair_equals_the_value_worked_by_hand() -> None:
     """Ann and Bob say ff, ff, ss, fs: 3/4 observed; Ann says f in 3/4, Bob in 1/2: ½ expected, kappa ½."""
     rows = [(-1, -1), (-1, -1), (1, 1), (-1, 1)]
-    pair = rater_pairs(views(*[(unit, rater, row[rater]) for unit, row in enumerate(rows) for rater in (ANN, BOB)]))[0]
+    pair = rater_pairs(views(*[(unit, rater, row[rater]) for unit, row in enumerate(rows) for rater in (ANN, BOB)]))[0][
+        0
+    ]
 
     assert (pair.one, pair.other, pair.with_ties.value) == (ANN, BOB, 3 / 4)
     assert pair.kappa.value == pytest.approx(1 / 2)
@@ -63,7 +65,9 @@ def test_weighted_kappa_equals_the_value_worked_by_hand() -> None:
     ½(¼·¼ + ½) + ¼(¼·¼ + ¼·½) + ¼(¼ + ¼·¼) = 0.40625 by square.
     """
     rows = [(-1, -1), (1, 1), (0, 1), (-1, 0)]
-    pair = rater_pairs(views(*[(unit, rater, row[rater]) for unit, row in enumerate(rows) for rater in (ANN, BOB)]))[0]
+    pair = rater_pairs(views(*[(unit, rater, row[rater]) for unit, row in enumerate(rows) for rater in (ANN, BOB)]))[0][
+        0
+    ]
 
     assert pair.kappa_linear.value == pytest.approx(1 - (1 / 4) / 0.5)
     assert pair.kappa_quadratic.value == pytest.approx(1 - (1 / 8) / 0.40625)
@@ -71,13 +75,14 @@ def test_weighted_kappa_equals_the_value_worked_by_hand() -> None:
 
 def test_pairs_come_with_what_they_share_most_first_and_no_more_than_wanted() -> None:
     said = [(unit, rater, 1.0) for unit in range(6) for rater in (ANN, BOB)] + [(unit, CAT, -1.0) for unit in range(3)]
-    found = rater_pairs(views(*said), at_most=2)
+    found, there = rater_pairs(views(*said), at_most=2)
 
+    assert there == 3
     assert [(pair.one, pair.other, pair.with_ties.n) for pair in found] == [(ANN, BOB, 6), (ANN, CAT, 3)]
 
 
 def test_a_pair_says_why_a_number_is_missing() -> None:
-    pair = rater_pairs(views((1, ANN, float("nan")), (1, BOB, float("nan"))))[0]
+    pair = rater_pairs(views((1, ANN, float("nan")), (1, BOB, float("nan"))))[0][0]
 
     assert pair.without_ties.reason == NO_DECIDED
     assert pair.kappa_quadratic.reason == NO_PLACE
@@ -89,7 +94,7 @@ def test_the_mean_kappa_is_the_mean_over_pairs_that_share_enough() -> None:
     said = [(unit, rater, float(dice.choice([-1, 1]))) for unit in range(40) for rater in (ANN, BOB)]
     said += [(unit, CAT, float(dice.choice([-1, 1]))) for unit in range(20)]
     said += [(unit, 3, 1.0) for unit in range(9)]
-    kappas = [pair.kappa.value or 0.0 for pair in rater_pairs(views(*said)) if 3 not in (pair.one, pair.other)]
+    kappas = [pair.kappa.value or 0.0 for pair in rater_pairs(views(*said))[0] if 3 not in (pair.one, pair.other)]
     found = mean_pairwise_kappa(views(*said).sides)
 
     assert len(kappas) == 3
