@@ -347,14 +347,25 @@ def brennan_prediger(times_BP: Numbers, patterns: Patterns, weight_KK: Numbers) 
     return Chance(observed_B, np.full_like(observed_B, weight_KK.mean()))
 
 
-def conger(votes: Votes, weight_KK: Numbers) -> float:
+def conger_of(votes: Votes) -> Coefficient:
     """Cohen's kappa of several raters: the mean over pairs of raters of the agreement expected of each pair."""
-    counts_RK = np.zeros((votes.raters, len(votes.position_K)))
-    np.add.at(counts_RK, (votes.rater_J, votes.answer_J), 1)
-    share_RK = counts_RK / counts_RK.sum(axis=1, keepdims=True)
-    near_RR = share_RK @ weight_KK @ share_RK.T
-    expected = near_RR[~np.eye(votes.raters, dtype=bool)].mean()
-    return float(Chance(chance.observed(*once(votes), weight_KK), np.array([expected])).corrected_B[0])
+    given_URK = np.zeros((votes.units, votes.raters, len(votes.position_K)))
+    given_URK[votes.unit_J, votes.rater_J, votes.answer_J] = 1
+
+    def conger(times_BU: Numbers, patterns: Patterns, weight_KK: Numbers) -> Chance:
+        """For patterns that are one comparison each."""
+        counts_BRK = np.tensordot(times_BU, given_URK, 1)
+        share_BRK = counts_BRK / counts_BRK.sum(axis=2, keepdims=True)
+        near_BRR = share_BRK @ weight_KK @ share_BRK.transpose(0, 2, 1)
+        expected_B = near_BRR[:, ~np.eye(votes.raters, dtype=bool)].mean(axis=1)
+        return Chance(chance.observed(times_BU, patterns, weight_KK), expected_B)
+
+    return conger
+
+
+def one_by_one(votes: Votes) -> Patterns:
+    """Each comparison a pattern of its own."""
+    return Patterns(votes.counts_UK.astype(float), np.arange(votes.units), votes.position_K)
 
 
 COEFFICIENTS: dict[str, Coefficient] = {
@@ -369,15 +380,55 @@ COEFFICIENTS: dict[str, Coefficient] = {
     ("name", "weighing"),
     [*(("irrCAC_raw_4raters", weighing) for weighing in WEIGHTS), ("irrCAC_raw_gender", "nominal/identity")],
 )
-def test_the_coefficients_of_irrcac(name: str, weighing: str) -> None:
+def test_the_coefficients_of_irrcac_and_their_standard_errors(name: str, weighing: str) -> None:
     row = reference(name)
     votes = votes_by_rater(row)
-    weight_KK = WEIGHTS[weighing](votes.position_K)
-    found = {code: value(one, votes, weight_KK) for code, one in COEFFICIENTS.items()}
-    found["conger"] = conger(votes, weight_KK)
+    patterns, weight_KK = one_by_one(votes), WEIGHTS[weighing](votes.position_K)
+    coefficients = {**COEFFICIENTS, "conger": conger_of(votes)}
 
     for code, expected in row["expected"].items():
-        printed(found[code], expected[weighing]["value"])
+        found = coefficients[code](np.ones((1, votes.units)), patterns, weight_KK)
+        printed(float(found.corrected_B[0]), f"{expected[weighing]['value']:.3f}")
+        if "se" in expected[weighing]:
+            error = standard_error_of_alpha if code == "krippendorff" else standard_error
+            printed(error(coefficients[code], patterns, weight_KK), f"{expected[weighing]['se']:.3f}")
+
+
+def standard_error(coefficient: Coefficient, patterns: Patterns, weight_KK: Numbers) -> float:
+    """Gwet (2008, 2014): that of a mean over comparisons, each with its own observed agreement and pull on chance."""
+    units = len(patterns.counts_PK)
+    found = coefficient(np.ones((1, units)), patterns, weight_KK)
+    kappa, expected = float(found.corrected_B[0]), float(found.expected_B[0])
+    own_U = chance.observed(np.eye(units)[patterns.has_pair_P], patterns, weight_KK)
+    linear_U = np.zeros(units)
+    linear_U[patterns.has_pair_P] = (own_U - expected) / (1 - expected) * units / len(own_U)
+    pull_U = slopes(lambda times: coefficient(times, patterns, weight_KK).expected_B, np.ones(units))
+    return mean_error(linear_U - (1 - kappa) * pull_U / (1 - expected))
+
+
+def standard_error_of_alpha(coefficient: Coefficient, patterns: Patterns, weight_KK: Numbers) -> float:
+    """The same, of comparisons with two answers or more and without the correction for few answers.
+
+    That correction vanishes where every comparison comes a billion times. irrCAC keeps it in one place: where it
+    allows for comparisons that differ in size.
+    """
+    pairs = Patterns(patterns.counts_PK[patterns.has_pair_P], patterns.of_unit_U, patterns.position_K)
+    often_U, size_U = np.full(len(pairs.counts_PK), 1e9), pairs.size_P
+    found = coefficient(often_U[None], pairs, weight_KK)
+    slope_U = slopes(lambda times: coefficient(times, pairs, weight_KK).corrected_B, often_U)
+    corrected_by = (1 - float(found.observed_B[0])) / size_U.sum() / (1 - float(found.expected_B[0]))
+    return mean_error(slope_U - corrected_by * (size_U / size_U.mean() - 1))
+
+
+def slopes(of: Callable[[Numbers], Numbers], times_U: Numbers) -> Numbers:
+    """How a value moves along each comparison's share of all."""
+    units, step = len(times_U), 1e-6
+    slope_U: Numbers = units * (of(times_U * (1 + step * np.eye(units))) - of(times_U[None])) / step
+    return slope_U
+
+
+def mean_error(value_U: Numbers) -> float:
+    return float(value_U.std(ddof=1) / np.sqrt(len(value_U)))
 
 
 @pytest.mark.parametrize("level", ["nominal", "ordinal", "interval"])
