@@ -96,6 +96,8 @@ PAGES = [
     ("olga", "/p/shop/snapshots/"),
     ("olga", "/p/shop/snapshots/1/"),
     ("olga", "/p/shop/protocol/"),
+    ("olga", "/p/shop/agreement/"),
+    ("olga", "/p/shop/agreement/?round=1"),
     ("ann", "/p/shop/judge/"),
     ("ann", "/p/shop/judge/mine/"),
     ("ann", "UNDO"),
