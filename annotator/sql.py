@@ -25,7 +25,7 @@ def rows(statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> lis
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement, parameters, prepare=PREPARES)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall()
 
 
 class Part:
