@@ -78,7 +78,7 @@ def cpu_seconds() -> dict[str, float]:
     found = {"web": 0.0, "database": 0.0, "load": sum(psutil.Process().cpu_times()[:2])}
     for process in psutil.process_iter(["name", "cmdline", "cpu_times"]):
         words = " ".join(process.info["cmdline"] or [])
-        kind = "web" if "gunicorn" in words else "database" if "postgres" in (process.info["name"] or "") else ""
+        kind = "web" if "granian" in words else "database" if "postgres" in (process.info["name"] or "") else ""
         if kind:
             found[kind] += sum(process.info["cpu_times"][:2])
     return found
