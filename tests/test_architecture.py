@@ -47,7 +47,7 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
 }
 RECIPES = ("sft", "reward", "dpo", "generate", "evaluate")
 SERVICES_IN_ORDER = (
-    "protocols", "entrance", "projects", "prompts", "comparisons", "renderings", "flags", "assignments", "judgments",
+    "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "flags", "assignments", "judgments",
     "raters", "gold", "sittings", "snapshots", "checkpoints", "runs", "rounds",
 )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from itertools import groupby
 
 from django.db import transaction
@@ -12,9 +13,11 @@ from django.utils.translation import gettext as _
 
 from annotator.domain.pairing import Candidate, pairs_for_prompt
 from annotator.exceptions import InputInvalid
-from annotator.models import Comparison, Response, Round, Run
+from annotator.models import Comparison, Prompt, Response, Round, Run
+from annotator.services.renderings import renderings_ensure
 
 MOST_WANTED = 50
+BATCH = 500  # comparisons whose texts are rendered at a time
 
 
 def comparisons_plan(*, round: Round, run: Run) -> int:
@@ -37,7 +40,20 @@ def comparisons_plan(*, round: Round, run: Run) -> int:
     # Raters meet prompts in a mixed order; two comparisons of one prompt stand apart.
     random.Random(f"round {round.pk}").shuffle(planned)
     Comparison.objects.bulk_create(planned, batch_size=1000)
+    texts_render(planned)
     return len(planned)
+
+
+def texts_render(comparisons: Sequence[Comparison]) -> None:
+    """Make the HTML of all that their cards will show now, so that no rater waits for it."""
+    for at in range(0, len(comparisons), BATCH):
+        batch = comparisons[at : at + BATCH]
+        answers = Response.objects.filter(pk__in=[pk for one in batch for pk in (one.first_id, one.second_id)])
+        prompts = Prompt.objects.filter(pk__in=[one.prompt_id for one in batch])
+        turns = prompts.values_list("messages", flat=True)
+        renderings_ensure(
+            [*answers.values_list("text", flat=True), *(turn["content"] for said in turns for turn in said)]
+        )
 
 
 def comparisons_want(*, comparisons: QuerySet[Comparison], wanted: int) -> int:
