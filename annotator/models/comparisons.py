@@ -46,7 +46,8 @@ class Comparison(models.Model):
     score         how much a judgment of it is expected to tell; only comparisons of one round are compared by it
     """
 
-    round = models.ForeignKey("annotator.Round", models.CASCADE, related_name="comparisons")
+    # It stands first in a constraint below, and what has one index less is written faster.
+    round = models.ForeignKey("annotator.Round", models.CASCADE, related_name="comparisons", db_index=False)
     prompt = models.ForeignKey("annotator.Prompt", models.CASCADE, related_name="comparisons")
     first = models.ForeignKey("annotator.Response", models.PROTECT, related_name="+")
     second = models.ForeignKey("annotator.Response", models.PROTECT, related_name="+")
