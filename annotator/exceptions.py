@@ -144,6 +144,9 @@ CONSTRAINTS: dict[str, type[TiebreakError]] = {
     "one_first_judgment_per_assignment": Conflict,
     "judgment_is_append_only": Conflict,
     "judgment_has_answered_assignment": AssignmentLapsed,
+    "adjudication_is_append_only": Conflict,
+    "one_first_adjudication_per_comparison": Conflict,
+    "annotator_adjudication_supersedes_id_key": Conflict,  # two decided at once
     "one_open_round_per_project": RoundOpenAlready,
     "round_number_once_per_project": RoundOpenAlready,  # another owner was faster
     "one_live_run_per_round_and_kind": Conflict,

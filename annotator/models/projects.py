@@ -10,6 +10,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from annotator.domain.overlap import HIGHEST_BOUND, LOWEST_BOUND
+
 
 class User(AbstractUser):
     """A person. What they may do is said by their Members; `is_staff` may create projects.
@@ -64,7 +66,26 @@ class Project(models.Model):
         help_text="Share of the comparisons that are drawn and handed out by chance, whatever the strategy.",
     )
     daily_quota = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Judgments that a rater may give in a day (UTC). Empty: as many as they like."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Judgments that a rater may give in a day (UTC). Empty: as many as they like.",
+    )
+    adaptive_most = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(LOWEST_BOUND), MaxValueValidator(HIGHEST_BOUND)],
+        help_text="Judgments that a comparison may get while they disagree. Empty: k stays as it was planned.",
+    )
+    adaptive_certainty = models.FloatField(
+        default=0.95,
+        validators=[MinValueValidator(0.6), MaxValueValidator(0.999)],
+        help_text="How sure judgments have to be of the better answer for no more to be asked for.",
+    )
+    tag_rules = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Tag of a prompt → the group that is asked and the priority, for its comparisons.",
     )
     lease_minutes = models.PositiveSmallIntegerField(
         default=20,
