@@ -14,6 +14,7 @@ from annotator.views import (
     projects,
     prompts,
     protocols,
+    queue,
     rounds,
     runs,
     sittings,
@@ -38,6 +39,7 @@ judge = [
 
 members = [
     path("", projects.members, name="members"),
+    path("<int:member_id>/groups/", projects.member_groups, name="member-groups"),
     path("<int:member_id>/role/", projects.member_role, name="member-role"),
     path("<int:member_id>/attempt/", projects.member_attempt, name="member-attempt"),
     path("<int:member_id>/remove/", projects.member_remove, name="member-remove"),
@@ -49,6 +51,7 @@ one_round = [
     path("launch/", rounds.launch, name="round-launch"),
     path("abandon/", rounds.abandon, name="round-abandon"),
     path("retry/", rounds.retry, name="round-retry"),
+    path("leases/<int:assignment_id>/release/", rounds.release, name="lease-release"),
 ]
 
 one_run = [
@@ -79,6 +82,9 @@ project: list[URLPattern | URLResolver] = [
     path("flags/<int:comparison_id>/put-back/", flags.put_back, name="flag-put-back"),
     path("flags/<int:comparison_id>/set-aside/", flags.set_aside, name="flag-set-aside"),
     path("agreement/", agreement.detail, name="agreement"),
+    path("queue/", queue.index, name="queue"),
+    path("queue/wanted/", queue.wanted, name="queue-wanted"),
+    path("queue/first/", queue.first, name="queue-first"),
     path("prompts/", prompts.index, name="prompts"),
     path("prompts/add/", prompts.add, name="prompts-add"),
     path("prompts/<int:prompt_id>/", prompts.detail, name="prompt"),

@@ -46,10 +46,14 @@ def _texts(comparison: Comparison) -> list[str]:
 
 
 def faces_claim(
-    *, rater: User, project: Project, known: Container[int], groups: Sequence[str]
+    *, rater: User, project: Project, known: Container[int], groups: Sequence[str], most: int | None = None
 ) -> tuple[list[int], list[Face]]:
-    """As `assignments_claim`: ids of what this rater holds, and what a page shows of those that it does not know."""
-    held = held_claim(rater=rater, project=project, groups=groups)
+    """As `assignments_claim`: ids of what this rater holds, and what a page shows of those that it does not know.
+
+    most  leases that this rater may hold, where that is fewer than a page takes
+    """
+    wanted = 1 + AHEAD if most is None else min(most, 1 + AHEAD)
+    held = held_claim(rater=rater, project=project, wanted=wanted, groups=groups)
     fresh = [one for one in held if one not in known]
     faces = faces_of(fresh) if fresh else []
     if unrendered := [text for face in faces for text in face.unrendered]:
@@ -106,6 +110,18 @@ def assignment_skip(*, assignment: Assignment, flags: Collection[str] = ()) -> N
         raise StateNotAllowed(_("This comparison is answered already; undo it instead of skipping it."))
     if flags:
         flags_raise(assignment=assignment, kinds=flags)
+
+
+def assignment_release(*, assignment: Assignment) -> None:
+    """Free the slot of somebody who holds it and does not come back. Raises StateNotAllowed unless it is held.
+
+    It is as if the lease had run out: an answer that still comes takes the slot up again if it is free.
+    """
+    is_freed = Assignment.objects.filter(pk=assignment.pk, state=AssignmentState.HELD).update(
+        state=AssignmentState.LAPSED, ended_at=timezone.now()
+    )
+    if not is_freed:
+        raise StateNotAllowed(_("Nobody holds this comparison any more."))
 
 
 def assignments_sweep(*, now: datetime | None = None) -> int:

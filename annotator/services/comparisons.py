@@ -1,4 +1,4 @@
-"""Which answers of a round are put side by side."""
+"""Which answers of a round are put side by side, who is asked about them, and how soon."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
 from annotator.domain.pairing import Candidate, pairs_for_prompt
+from annotator.domain.placing import PRIORITIES, placed, rules_of
 from annotator.exceptions import InputInvalid
-from annotator.models import Comparison, Prompt, Response, Round, Run
+from annotator.models import Comparison, Project, Prompt, Response, Round, Run
+from annotator.selectors.votes import Author
 from annotator.services.renderings import renderings_ensure
+from annotator.sql import rows
 
 MOST_WANTED = 50
 BATCH = 500  # comparisons whose texts are rendered at a time
+PAGE = 5000  # comparisons that are locked at once while they are placed anew
 
 
 def comparisons_plan(*, round: Round, run: Run) -> int:
@@ -26,16 +30,21 @@ def comparisons_plan(*, round: Round, run: Run) -> int:
     The draw depends only on the round and the prompt, so planning twice plans the same.
     """
     project = round.project
+    place = Placing(project)
     planned: list[Comparison] = []
-    responses = Response.objects.filter(run=run).order_by("prompt_id", "id").iterator()
-    for prompt_id, answers in groupby(responses, key=lambda response: response.prompt_id):
+    responses = Response.objects.filter(run=run).annotate(tags=F("prompt__tags")).order_by("prompt_id", "id").iterator()
+    for prompt_id, group in groupby(responses, key=lambda response: response.prompt_id):
+        answers = list(group)
         rng = random.Random(f"round {round.pk} prompt {prompt_id}")
         # An empty answer teaches nothing and cannot be trained on.
         candidates = [Candidate(a.pk, a.checkpoint_id, a.text) for a in answers if a.text.strip()]
         for first, second in pairs_for_prompt(candidates, wanted=project.comparisons_per_prompt, rng=rng):
             wanted = project.overlap if rng.random() < project.overlap_share else 1
             planned.append(
-                Comparison(round=round, prompt_id=prompt_id, first_id=first, second_id=second, wanted=wanted)
+                place(
+                    Comparison(round=round, prompt_id=prompt_id, first_id=first, second_id=second, wanted=wanted),
+                    answers[0].tags,
+                )
             )
     # Raters meet prompts in a mixed order; two comparisons of one prompt stand apart.
     random.Random(f"round {round.pk}").shuffle(planned)
@@ -44,16 +53,14 @@ def comparisons_plan(*, round: Round, run: Run) -> int:
     return len(planned)
 
 
-def texts_render(comparisons: Sequence[Comparison]) -> None:
-    """Make the HTML of all that their cards will show now, so that no rater waits for it."""
-    for at in range(0, len(comparisons), BATCH):
-        batch = comparisons[at : at + BATCH]
-        answers = Response.objects.filter(pk__in=[pk for one in batch for pk in (one.first_id, one.second_id)])
-        prompts = Prompt.objects.filter(pk__in=[one.prompt_id for one in batch])
-        turns = prompts.values_list("messages", flat=True)
-        renderings_ensure(
-            [*answers.values_list("text", flat=True), *(turn["content"] for said in turns for turn in said)]
-        )
+from annotator.models import Comparison, Project, Prompt, Response, Round, Run
+from annotator.selectors.votes import Author
+from annotator.services.renderings import renderings_ensure
+from annotator.sql import rows
+
+MOST_WANTED = 50
+BATCH = 500  # comparisons whose texts are rendered at a time
+PAGE = 5000  # comparisons that are locked at once while they are placed anew
 
 
 def comparisons_want(*, comparisons: QuerySet[Comparison], wanted: int) -> int:
@@ -66,9 +73,9 @@ def comparisons_want(*, comparisons: QuerySet[Comparison], wanted: int) -> int:
         raise InputInvalid(_("Judgments wanted are a number from 1 to %(most)s.") % {"most": MOST_WANTED})
     with transaction.atomic():
         # All rows first, in one order: then two such changes wait for each other, and in no circle.
-        rows = list(comparisons.order_by("pk").select_for_update().values_list("pk", flat=True))
+        found = list(comparisons.order_by("pk").select_for_update().values_list("pk", flat=True))
         return (
-            Comparison.objects.filter(pk__in=rows)
+            Comparison.objects.filter(pk__in=found)
             .exclude(wanted=Greatest(wanted, F("held") + F("answered")))
             .update(wanted=Greatest(wanted, F("held") + F("answered")))
         )

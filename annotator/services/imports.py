@@ -22,6 +22,7 @@ from annotator.domain.splits import content_sha256, split_of
 from annotator.domain.verdicts import Outcome
 from annotator.exceptions import Conflict, RoundNotCollecting
 from annotator.models import Assignment, Comparison, Guideline, Judgment, Project, Prompt, Response, Round, User
+from annotator.services.comparisons import Placing
 from annotator.services.import_files import Source
 from annotator.services.projects import guideline_publish
 from annotator.services.prompts import text_sha256
@@ -285,10 +286,16 @@ def _comparisons(
     for pair, ids in sides.items():
         if ids in known:
             Comparison.objects.filter(pk=known[ids]).update(wanted=F("wanted") + votes[pair])
+    place = Placing(round.project)
+    tags = {row["id"]: row["tags"] for row in Prompt.objects.filter(pk__in=prompts.values()).values("id", "tags")}
     added = Comparison.objects.bulk_create(
-        Comparison(round=round, prompt_id=prompts[pair[0][0]], first_id=ids[0], second_id=ids[1], wanted=votes[pair])
+        place(
+            Comparison(round=round, prompt_id=prompt, first_id=ids[0], second_id=ids[1], wanted=votes[pair]),
+            tags[prompt],
+        )
         for pair, ids in sides.items()
         if ids not in known
+        for prompt in [prompts[pair[0][0]]]
     )
     counts.comparisons += len(added)
     known |= {(comparison.first_id, comparison.second_id): comparison.pk for comparison in added}

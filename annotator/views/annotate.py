@@ -173,7 +173,9 @@ def _cards(request: SignedInRequest, member: Member, *, status: int = 200, **rec
     held: list[int] = []
     faces: list[Face] = []
     if around["entrance"].is_open:
-        held, faces = faces_claim(rater=request.user, project=member.project, known=known, groups=member.groups)
+        held, faces = faces_claim(
+            rater=request.user, project=member.project, known=known, groups=member.groups, most=around["entrance"].left
+        )
     line = progress_line(around["progress"])
     cards = [_card_filled(request, member, face, around, line) for face in faces]
     if not held:

@@ -73,6 +73,7 @@ DOORS: dict[str, Door] = {
     "project-settings": Door(READERS, owner_post(422)),
     "members": Door(READERS, NEVER),
     "member-role": Door(NEVER, owner_post(303), {"role": "reviewer"}),
+    "member-groups": Door(NEVER, owner_post(303), {"groups": "law, German"}),
     "member-attempt": Door(NEVER, owner_post(303)),
     "member-remove": Door(NEVER, owner_post(303)),
     "invitation-create": Door(NEVER, owner_post(201), {"role": "rater", "days": 7}),
@@ -84,6 +85,10 @@ DOORS: dict[str, Door] = {
     "flag-put-back": Door(NEVER, owner_post(303)),
     "flag-set-aside": Door(NEVER, owner_post(303)),
     "agreement": Door(OWNERS, NEVER),
+    "queue": Door(READERS, owner_post(303), {"control_share": "0.1", "adaptive_certainty": "0.95"}),
+    "queue-wanted": Door(NEVER, owner_post(303), {"wanted": "3"}),
+    "queue-first": Door(NEVER, owner_post(303), {"one": "0", "other": "1", "priority": "2"}),
+    "lease-release": Door(NEVER, owner_post(303)),
     "prompts": Door(READERS, NEVER),
     "prompts-add": Door(OWNERS, owner_post(303), {"text": "One more question?"}),
     "prompt": Door(READERS, NEVER),
@@ -150,6 +155,7 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
         rest = [] if name in ("round-prepare", "prompts-add", "invitation-create") else arguments.get(noun, [])
         rest = [*rest, "loss", "light"] if name == "run-chart" else rest
         rest = ["light"] if name == "leaderboard-chart" else rest
+        rest = [turned.number + 1, held(cast.shop, cast.ann).pk] if name == "lease-release" else rest
         rest = [gold.pk] if name == "gold-retire" else [1] if name == "judge-guideline" else rest
         inside = [] if name in places or name == "invitation" else ["shop"]
         found[name] = reverse(name, args=[*inside, *rest])
