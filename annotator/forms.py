@@ -138,6 +138,31 @@ class SittingForm(forms.Form):
         }
 
 
+class AdjudicationForm(forms.Form):
+    """The overall question alone."""
+
+    answer = forms.CharField(required=False, max_length=40)
+    slider_left = forms.CharField(required=False, max_length=3)
+    slider_right = forms.CharField(required=False, max_length=3)
+
+    @property
+    def answer_given(self) -> str:
+        """What was pressed; empty for what cannot have been."""
+        return (self.cleaned_data["answer"] or places(self.cleaned_data)) if self.is_valid() else ""
+
+
+class NoteForm(forms.Form):
+    """Why a comparison was decided as it was."""
+
+    note = forms.CharField(
+        required=False,
+        max_length=4_000,
+        label=_("Note"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Why, for whoever reads it later. Kept with the decision."),
+    )
+
+
 # --- people ------------------------------------------------------------------
 
 

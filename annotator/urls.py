@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from annotator.views import (
     account,
+    adjudication,
     agreement,
     annotate,
     checkpoints,
@@ -85,6 +86,9 @@ project: list[URLPattern | URLResolver] = [
     path("queue/", queue.index, name="queue"),
     path("queue/wanted/", queue.wanted, name="queue-wanted"),
     path("queue/first/", queue.first, name="queue-first"),
+    path("adjudication/", adjudication.index, name="adjudication"),
+    path("adjudication/<int:comparison_id>/", adjudication.comparison, name="adjudicate"),
+    path("adjudication/<int:comparison_id>/note/", adjudication.note, name="adjudicate-note"),
     path("prompts/", prompts.index, name="prompts"),
     path("prompts/add/", prompts.add, name="prompts-add"),
     path("prompts/<int:prompt_id>/", prompts.detail, name="prompt"),

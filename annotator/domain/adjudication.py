@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -60,3 +61,8 @@ class Case:
         """
         doubt = 2 * (1 - self.certainty) if self.tally.judgments >= LEAST and self.tally.differ else 0.0
         return doubt + self.flags / (self.flags + 1)
+
+
+def first_on_left(comparison_id: int, adjudicator_id: int) -> bool:
+    """Which side this person is shown the first answer on: by chance, and the same however often they look."""
+    return random.Random(f"adjudication {comparison_id} {adjudicator_id}").random() < 0.5

@@ -89,6 +89,10 @@ DOORS: dict[str, Door] = {
     "queue-wanted": Door(NEVER, owner_post(303), {"wanted": "3"}),
     "queue-first": Door(NEVER, owner_post(303), {"one": "0", "other": "1", "priority": "2"}),
     "lease-release": Door(NEVER, owner_post(303)),
+    "adjudication": Door(READERS, NEVER),
+    # Olga judged nothing; Rui judged this one, so he may look but not decide.
+    "adjudicate": Door(READERS, (302, 404, 403, 409, 303, 404), {"answer": "a"}),
+    "adjudicate-note": Door(NEVER, (302, 404, 403, 409, 409, 404), {"note": "Why not."}),  # nobody decided yet
     "prompts": Door(READERS, NEVER),
     "prompts-add": Door(OWNERS, owner_post(303), {"text": "One more question?"}),
     "prompt": Door(READERS, NEVER),
@@ -136,6 +140,7 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
     policy = trained.checkpoint
     _, token = invitation_create(project=cast.shop, role="rater", by=cast.olga)
     gold = gold_of(cast.shop, use="practice")
+    judged_by_rui = turned.comparisons.filter(assignments__rater=cast.rui, assignments__state="answered")[0]
     arguments: dict[str, list[Any]] = {
         "sitting": [sitting_begin(member=cast.shop.members.get(user=cast.ann), kind="practice").pk],
         "flag": [held(cast.shop, cast.ann).comparison_id],
@@ -156,6 +161,7 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
         rest = [*rest, "loss", "light"] if name == "run-chart" else rest
         rest = ["light"] if name == "leaderboard-chart" else rest
         rest = [turned.number + 1, held(cast.shop, cast.ann).pk] if name == "lease-release" else rest
+        rest = [judged_by_rui.pk] if noun == "adjudicate" else rest
         rest = [gold.pk] if name == "gold-retire" else [1] if name == "judge-guideline" else rest
         inside = [] if name in places or name == "invitation" else ["shop"]
         found[name] = reverse(name, args=[*inside, *rest])
