@@ -48,7 +48,7 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
 RECIPES = ("sft", "reward", "dpo", "generate", "evaluate")
 SERVICES_IN_ORDER = (
     "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "queue", "flags", "assignments",
-    "judgments", "adjudication", "raters", "gold", "sittings", "snapshots", "checkpoints", "runs", "rounds",
+    "judgments", "adjudication", "information", "raters", "gold", "sittings", "snapshots", "checkpoints", "runs", "rounds",
 )  # fmt: skip
 
 
