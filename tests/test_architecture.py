@@ -47,8 +47,9 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
 }
 RECIPES = ("sft", "reward", "dpo", "generate", "evaluate")
 SERVICES_IN_ORDER = (
-    "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "queue", "flags", "assignments",
-    "judgments", "adjudication", "information", "raters", "gold", "sittings", "snapshots", "checkpoints", "runs", "rounds",
+    "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "queue", "scores", "flags",
+    "assignments", "judgments", "adjudication", "raters", "gold", "sittings", "snapshots", "checkpoints", "runs",
+    "rounds",
 )  # fmt: skip
 
 

@@ -14,14 +14,14 @@ CLOSE = 1  # votes between the sides that count as close
 
 
 class Why(StrEnum):
-    CLOSE = "close"
-    UNCERTAIN = "uncertain"
-    FLAGGED = "flagged"
+    CLOSE = "close"  # the sides are one vote apart or none
+    UNCERTAIN = "uncertain"  # they are further apart, and yet too few to be sure
+    FLAGGED = "flagged"  # somebody found something wrong with it and judged it all the same
 
 
 WORDS: dict[Why, str] = {
-    Why.CLOSE: _("The votes are close"),
-    Why.UNCERTAIN: _("The votes leave it open who is right"),
+    Why.CLOSE: _("Close votes"),
+    Why.UNCERTAIN: _("Still open"),
     Why.FLAGGED: _("Flagged"),
 }
 
@@ -47,7 +47,7 @@ class Case:
         if tally.judgments >= LEAST and tally.differ:
             if abs(tally.for_first - tally.for_second) <= CLOSE:
                 found.append(Why.CLOSE)
-            if self.certainty < DOUBT:
+            elif self.certainty < DOUBT:
                 found.append(Why.UNCERTAIN)
         if self.flags:
             found.append(Why.FLAGGED)

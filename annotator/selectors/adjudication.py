@@ -64,10 +64,14 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Queue:
-    """The most urgent first; `count`: how many there are with those that are not shown."""
+    """The most urgent first; `count`: how many there are with those that are not shown.
+
+    looked_at  newest judgments whose comparisons were looked at, at least, where there are so many
+    """
 
     waiting: list[Waiting]
     count: int
+    looked_at: int
 
     @property
     def first(self) -> Waiting | None:
@@ -79,7 +83,7 @@ def adjudications_waiting(project: Project, by: User, *, shown: int = SHOWN) -> 
     cases = sorted(_cases(project, by), key=lambda found: (-found[1].urgency, found[0]))
     cases = [(pk, case) for pk, case in cases if case.reasons]
     comparisons = Comparison.objects.select_related("prompt", "round").in_bulk([pk for pk, _case in cases[:shown]])
-    return Queue([Waiting(comparisons[pk], case) for pk, case in cases[:shown]], len(cases))
+    return Queue([Waiting(comparisons[pk], case) for pk, case in cases[:shown]], len(cases), LOOKED_AT)
 
 
 def _cases(project: Project, by: User) -> Iterator[tuple[int, Case]]:

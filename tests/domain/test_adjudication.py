@@ -14,15 +14,15 @@ cases = st.builds(Case, st.builds(Tally, counts, counts, counts), st.integers(0,
 @pytest.mark.parametrize(
     ("case", "reasons", "urgency"),
     [
-        (Case(Tally(1, 1)), [Why.CLOSE, Why.UNCERTAIN], 1.0),
-        (Case(Tally(2, 1)), [Why.CLOSE, Why.UNCERTAIN], 0.625),
+        (Case(Tally(1, 1)), [Why.CLOSE], 1.0),
+        (Case(Tally(2, 1)), [Why.CLOSE], 0.625),
         (Case(Tally(3, 1)), [Why.UNCERTAIN], 0.375),
         (Case(Tally(9, 1)), [], 0.0117),  # they differ, and yet it is plain
         (Case(Tally(2, 0)), [], 0.0),  # few, and they agree: more judgments help, not a decision
         (Case(Tally(1, 0)), [], 0.0),
-        (Case(Tally(1, 0, 1)), [Why.CLOSE, Why.UNCERTAIN], 0.5756),
+        (Case(Tally(1, 0, 1)), [Why.CLOSE], 0.5756),
         (Case(Tally(1, 0), flags=1), [Why.FLAGGED], 0.5),
-        (Case(Tally(2, 1), flags=1), [Why.CLOSE, Why.UNCERTAIN, Why.FLAGGED], 1.125),
+        (Case(Tally(2, 1), flags=1), [Why.CLOSE, Why.FLAGGED], 1.125),
     ],
 )
 def test_why_somebody_should_decide_it_and_how_urgent_it_is(case: Case, reasons: list[Why], urgency: float) -> None:

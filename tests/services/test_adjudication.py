@@ -73,7 +73,7 @@ def test_what_raters_disagree_about_waits_with_its_reasons_the_most_open_first(
 
     assert [one.comparison for one in queue.waiting] == [level, close]
     assert [one.split for one in queue.waiting] == ["1 : 1", "2 : 1"]
-    assert queue.waiting[1].case.reasons == [Why.CLOSE, Why.UNCERTAIN]
+    assert queue.waiting[1].case.reasons == [Why.CLOSE]
     assert queue.count == 2
 
 

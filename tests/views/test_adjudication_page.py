@@ -36,7 +36,7 @@ def olga(cast: Cast, open_one: Comparison, client_of: Callable[[User | None], Cl
 def test_the_list_says_why_each_waits_and_not_for_whom_the_votes_are(olga: Client, open_one: Comparison) -> None:
     page = olga.get(LIST)
 
-    assert "The votes are close" in text_of(page)
+    assert "Close votes" in text_of(page)
     assert "1 : 1" in text_of(page)
     assert f"{LIST}{open_one.pk}/" in page.content.decode()
 
