@@ -37,7 +37,8 @@ DECLARE
     bound record;
 BEGIN
     SELECT p.adaptive_most, p.adaptive_certainty INTO bound
-      FROM annotator_round r JOIN annotator_project p ON p.id = r.project_id WHERE r.id = NEW.round_id;
+      FROM annotator_round r JOIN annotator_project p ON p.id = r.project_id
+     WHERE r.id = NEW.round_id AND r.state = 'collecting';
     IF bound.adaptive_most IS NULL THEN
         RETURN NEW;
     END IF;

@@ -17,7 +17,7 @@ from annotator.sql import rows
 LOOKED_AT = 20_000  # newest judgments of the project whose comparisons are looked at, so that no page reads them all
 SHOWN = 50
 
-# Numbers of comparisons differ by project, and so do those of judgments: a range of ids is read through its index.
+# A range of ids is read through its index, however many judgments there are.
 STATEMENT = """
 WITH judged AS MATERIALIZED (
     SELECT a.comparison_id, count(*) AS judgments
@@ -27,16 +27,17 @@ WITH judged AS MATERIALIZED (
       JOIN annotator_round r ON r.id = c.round_id
      WHERE j.id > %(low)s AND j.id <= %(high)s AND r.project_id = %(project)s AND r.state <> 'abandoned'
      GROUP BY a.comparison_id
+), flagged AS MATERIALIZED (
+    SELECT a.comparison_id, count(DISTINCT a.rater_id) AS raters
+      FROM annotator_flag f JOIN annotator_assignment a ON a.id = f.assignment_id
+     WHERE f.settled_at IS NULL GROUP BY a.comparison_id
 )
-SELECT c.id, c.for_first, c.for_second, c.level,
-       (SELECT count(DISTINCT a.rater_id) FROM annotator_flag f JOIN annotator_assignment a ON a.id = f.assignment_id
-         WHERE a.comparison_id = c.id AND f.settled_at IS NULL),
-       (SELECT sum(judgments) FROM judged)
+SELECT c.id, c.for_first, c.for_second, c.level, coalesce(flagged.raters, 0), (SELECT sum(judgments) FROM judged)
   FROM judged JOIN annotator_comparison c ON c.id = judged.comparison_id
+  LEFT JOIN flagged ON flagged.comparison_id = c.id
  WHERE c.set_aside_at IS NULL
    AND (c.for_first + c.for_second + c.level > greatest(c.for_first, c.for_second, c.level)
-        OR EXISTS (SELECT 1 FROM annotator_flag f JOIN annotator_assignment a ON a.id = f.assignment_id
-                    WHERE a.comparison_id = c.id AND f.settled_at IS NULL))
+        OR flagged.raters IS NOT NULL)
    AND NOT EXISTS (SELECT 1 FROM annotator_adjudication d WHERE d.comparison_id = c.id)
    AND NOT EXISTS (SELECT 1 FROM annotator_assignment a
                     WHERE a.comparison_id = c.id AND a.rater_id = %(by)s AND a.state = 'answered')

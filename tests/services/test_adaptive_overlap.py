@@ -109,3 +109,16 @@ def test_the_control_arm_keeps_its_k(project: Project, only: Comparison, many: l
     Comparison.objects.filter(pk=only.pk).update(is_control=True)
 
     assert said(project, many, only, "fs") == [2, 2]
+
+
+def test_a_late_answer_to_a_frozen_round_asks_for_no_more(project: Project, only: Comparison, many: list[User]) -> None:
+    project_update(project=project, adaptive_most=5)
+    late = assignment_claim(rater=many[6], project=project)
+    assert late is not None
+    said(project, many, only, "f")
+    Round.objects.filter(pk=only.round_id).update(state="frozen")
+
+    judgment_submit(assignment=late, said=Said("b" if late.first_on_left else "a"), key=key(70))
+
+    only.refresh_from_db()
+    assert (only.for_first, only.for_second, only.wanted) == (1, 1, 2)

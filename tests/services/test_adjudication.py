@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from annotator.domain.adjudication import Why, first_on_left
 from annotator.domain.asking import Said
@@ -112,6 +113,20 @@ def test_the_search_goes_back_through_the_judgments_until_it_has_seen_enough(
     monkeypatch.setattr(select, "LOOKED_AT", 6)
 
     assert 1 <= few < adjudications_waiting(project, rui).count == 3
+
+
+def test_the_list_costs_as_many_queries_for_many_as_for_few(
+    project: Project, raters: list[User], rui: User, pairs: list[Comparison]
+) -> None:
+    voted(project, raters[:2], {pairs[0].pk: "fs"})
+    with CaptureQueriesContext(connection) as few:
+        assert adjudications_waiting(project, rui).count == 1
+    Assignment.objects.filter(state="skipped").update(state="lapsed")
+    voted(project, raters[:2], {pairs[1].pk: "fs", pairs[2].pk: "fs"})
+    with CaptureQueriesContext(connection) as many:
+        assert adjudications_waiting(project, rui).count == 3
+
+    assert len(many) == len(few)
 
 
 # --- deciding ----------------------------------------------------------------------
