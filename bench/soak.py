@@ -131,7 +131,7 @@ async def killing(home: Path, until: float, every: float, killed: Counter[str]) 
                 words = process.cmdline()
             except psutil.Error:
                 continue
-            if "deploy.keep" not in words and any(word in one for one in words[:5]):
+            if "deploy.keep" not in words and any(word in one for one in words[:9]):
                 fitting.append(process)
         if fitting:
             victim = random.choice(fitting)

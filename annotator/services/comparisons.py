@@ -53,14 +53,96 @@ def comparisons_plan(*, round: Round, run: Run) -> int:
     return len(planned)
 
 
-from annotator.models import Comparison, Project, Prompt, Response, Round, Run
-from annotator.selectors.votes import Author
-from annotator.services.renderings import renderings_ensure
-from annotator.sql import rows
+def texts_render(comparisons: Sequence[Comparison]) -> None:
+    """Make the HTML of all that their cards will show now, so that no rater waits for it."""
+    for at in range(0, len(comparisons), BATCH):
+        batch = comparisons[at : at + BATCH]
+        answers = Response.objects.filter(pk__in=[pk for one in batch for pk in (one.first_id, one.second_id)])
+        prompts = Prompt.objects.filter(pk__in=[one.prompt_id for one in batch])
+        turns = prompts.values_list("messages", flat=True)
+        said = [turn["content"] for conversation in turns for turn in conversation]
+        renderings_ensure([*answers.values_list("text", flat=True), *said])
 
-MOST_WANTED = 50
-BATCH = 500  # comparisons whose texts are rendered at a time
-PAGE = 5000  # comparisons that are locked at once while they are placed anew
+
+class Placing:
+    """Which arm a new comparison belongs to, who is asked about it, and how soon.
+
+    The draw depends only on the round and the two answers. What is in the control
+    arm has no priority: then it is handed out by nothing but chance.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self.rules = rules_of(project.tag_rules)
+        self.control_share = project.control_share
+
+    def __call__(self, comparison: Comparison, tags: Sequence[str]) -> Comparison:
+        drawn = random.Random(f"control {comparison.round_id} {comparison.first_id} {comparison.second_id}").random()
+        comparison.is_control = drawn < self.control_share
+        comparison.audience, priority = placed(tags, self.rules)
+        comparison.priority = 0 if comparison.is_control else priority
+        return comparison
+
+
+def comparisons_place(*, round: Round) -> int:
+    """Place the comparisons of a round by the project's present rules; return how many moved.
+
+    A page of them is a transaction of its own, locked in one order, so that nobody who judges waits long.
+    """
+    rules = rules_of(round.project.tag_rules)
+    columns = [list(column) for column in zip(*((r.tag, r.group, r.priority) for r in rules), strict=True)]
+    tags, groups, priorities = columns or [[], [], []]
+    moved, behind = 0, 0
+    while True:
+        [(last, changed)] = rows(PLACE, [tags, groups, priorities, round.pk, behind, PAGE])
+        if last is None:
+            return moved
+        moved, behind = moved + changed, last
+
+
+PLACE = """
+WITH rule AS (
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::smallint[]) WITH ORDINALITY r(tag, audience, priority, place)
+), page AS (
+    SELECT id, prompt_id, is_control FROM annotator_comparison
+     WHERE round_id = %s AND id > %s ORDER BY id LIMIT %s FOR NO KEY UPDATE
+), placed AS (
+    SELECT page.id,
+           coalesce((SELECT r.audience FROM rule r WHERE r.tag = ANY(p.tags) AND r.audience <> ''
+                      ORDER BY r.place LIMIT 1), '') AS audience,
+           CASE WHEN page.is_control THEN 0 ELSE
+           coalesce((SELECT r.priority FROM rule r WHERE r.tag = ANY(p.tags) AND r.priority <> 0
+                      ORDER BY r.place LIMIT 1), 0) END AS priority
+      FROM page JOIN annotator_prompt p ON p.id = page.prompt_id
+), changed AS (
+    UPDATE annotator_comparison c SET audience = n.audience, priority = n.priority FROM placed n
+     WHERE c.id = n.id AND (c.audience, c.priority) IS DISTINCT FROM (n.audience, n.priority) RETURNING c.id
+)
+SELECT (SELECT max(id) FROM page), (SELECT count(*) FROM changed)
+"""
+
+
+def comparisons_prioritise(*, round: Round, one: Author, other: Author, priority: int) -> int:
+    """Put what compares these two authors before or behind the rest of the round; return how many that moved.
+
+    The control arm stays in its order by chance. Raises InputInvalid for an unknown priority, and for one author
+    against itself, where nothing is compared.
+    """
+    if priority not in PRIORITIES.values():
+        raise InputInvalid(_("A priority is a whole number from −2 to 2."))
+    if one == other:
+        raise InputInvalid(_("Choose two different ones."))
+    pair = _written(one, "first") & _written(other, "second") | _written(other, "first") & _written(one, "second")
+    comparisons = round.comparisons.filter(pair, is_control=False).exclude(priority=priority)
+    with transaction.atomic():
+        found = list(comparisons.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True))
+        return Comparison.objects.filter(pk__in=found).update(priority=priority)
+
+
+def _written(author: Author, side: str) -> Q:
+    checkpoint, name = author
+    if checkpoint is not None:
+        return Q(**{f"{side}__checkpoint": checkpoint})
+    return Q(**{f"{side}__checkpoint": None, f"{side}__author": name})
 
 
 def comparisons_want(*, comparisons: QuerySet[Comparison], wanted: int) -> int:
