@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.core.cache import cache
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
@@ -16,6 +17,7 @@ from annotator.sql import rows
 
 LOOKED_AT = 20_000  # newest judgments of the project whose comparisons are looked at, so that no page reads them all
 SHOWN = 50
+KEPT = 600  # seconds that the list leads from one pair to the next before it is made anew
 
 # A range of ids is read through its index, however many judgments there are.
 STATEMENT = """
@@ -79,12 +81,33 @@ class Queue:
         return self.waiting[0] if self.waiting else None
 
 
-def adjudications_waiting(project: Project, by: User, *, shown: int = SHOWN) -> Queue:
+def adjudications_waiting(project: Project, by: User) -> Queue:
     """What this person may decide: what differs or is flagged, is not decided, and was not judged by themselves."""
     cases = sorted(_cases(project, by), key=lambda found: (-found[1].urgency, found[0]))
     cases = [(pk, case) for pk, case in cases if case.reasons]
-    comparisons = Comparison.objects.select_related("prompt", "round").in_bulk([pk for pk, _case in cases[:shown]])
-    return Queue([Waiting(comparisons[pk], case) for pk, case in cases[:shown]], len(cases), LOOKED_AT)
+    first = [pk for pk, _case in cases[:SHOWN]]
+    cache.set(_key(project, by), first, timeout=KEPT)
+    comparisons = Comparison.objects.select_related("prompt", "round").in_bulk(first)
+    return Queue([Waiting(comparisons[pk], case) for pk, case in cases[:SHOWN]], len(cases), LOOKED_AT)
+
+
+def adjudication_following(project: Project, by: User) -> int | None:
+    """The comparison that is most urgent now by the list as it was last made, which is made anew when it is through."""
+    kept: list[int] = cache.get(_key(project, by)) or []
+    if (following := _still_open(project, kept)) is not None:
+        return following
+    return _still_open(project, [one.comparison.pk for one in adjudications_waiting(project, by).waiting])
+
+
+def _still_open(project: Project, pks: list[int]) -> int | None:
+    """The first of them that nobody decided or set aside meanwhile."""
+    waiting = Comparison.objects.in_play().filter(pk__in=pks, round__project=project, adjudications=None)
+    found: set[int] = set(waiting.values_list("pk", flat=True))
+    return next((pk for pk in pks if pk in found), None)
+
+
+def _key(project: Project, by: User) -> str:
+    return f"adjudication-{project.pk}-{by.pk}"
 
 
 def _cases(project: Project, by: User) -> Iterator[tuple[int, Case]]:

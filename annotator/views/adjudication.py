@@ -97,5 +97,5 @@ def _decided(request: SignedInRequest, member: Member, asked: Comparison, curren
         "left": asked.first if on_left else asked.second,
         "right": asked.second if on_left else asked.first,
         "form": NoteForm(initial={"note": current.note}),
-        "following": select.adjudications_waiting(member.project, request.user, shown=1),
+        "following": select.adjudication_following(member.project, request.user),
     }

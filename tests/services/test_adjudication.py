@@ -13,7 +13,13 @@ from annotator.domain.asking import Said
 from annotator.exceptions import Conflict, InputInvalid, StateNotAllowed
 from annotator.models import Adjudication, Assignment, Comparison, Project, Role, Round, User
 from annotator.selectors import adjudication as select
-from annotator.selectors.adjudication import adjudication_of, adjudications_waiting, said_as_shown, votes_on
+from annotator.selectors.adjudication import (
+    adjudication_following,
+    adjudication_of,
+    adjudications_waiting,
+    said_as_shown,
+    votes_on,
+)
 from annotator.services.adjudication import adjudication_note, comparison_adjudicate
 from annotator.services.assignments import assignment_claim
 from annotator.services.flags import comparison_set_aside, flags_raise
@@ -127,6 +133,24 @@ def test_the_list_costs_as_many_queries_for_many_as_for_few(
         assert adjudications_waiting(project, rui).count == 3
 
     assert len(many) == len(few)
+
+
+def test_the_list_leads_from_one_to_the_next_and_is_made_anew_when_it_is_through(
+    project: Project, raters: list[User], rui: User, pairs: list[Comparison]
+) -> None:
+    voted(project, raters, {pairs[0].pk: "fs", pairs[1].pk: "ffs"})
+    first, second = (one.comparison.pk for one in adjudications_waiting(project, rui).waiting)
+
+    assert adjudication_following(project, rui) == first
+    comparison_adjudicate(comparison=pairs[0], by=rui, answer="a")
+    assert adjudication_following(project, rui) == second
+    Assignment.objects.filter(state="skipped").update(state="lapsed")
+    voted(project, raters, {pairs[2].pk: "fs"})
+    comparison_adjudicate(comparison=pairs[1], by=rui, answer="a")
+
+    assert adjudication_following(project, rui) == pairs[2].pk
+    comparison_adjudicate(comparison=pairs[2], by=rui, answer="a")
+    assert adjudication_following(project, rui) is None
 
 
 # --- deciding ----------------------------------------------------------------------
