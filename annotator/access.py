@@ -107,7 +107,17 @@ def assignment_of(member: Member, assignment_id: int) -> Assignment:
 
 ASKED = (
     Part(
-        Assignment, "a", "id", "comparison", "rater", "state", "first_on_left", "leased_until", "claimed_at", "ended_at"
+        Assignment,
+        "a",
+        "id",
+        "comparison",
+        "rater",
+        "state",
+        "check_kind",
+        "first_on_left",
+        "leased_until",
+        "claimed_at",
+        "ended_at",
     ),
     Part(Comparison, "c", "id", "round", "prompt", "first", "second", "set_aside_at"),
     Part(Round, "r", "id", "project", "number", "state"),

@@ -140,7 +140,7 @@ class ChildKilled(EngineFailed):
 # Database constraint → what its violation means to a person.
 CONSTRAINTS: dict[str, type[TiebreakError]] = {
     "comparison_slots_within_wanted": AssignmentLapsed,
-    "assignment_once_per_comparison_and_rater": Conflict,
+    "assignment_once_per_comparison_rater_and_check": Conflict,
     "one_first_judgment_per_assignment": Conflict,
     "judgment_is_append_only": Conflict,
     "judgment_has_answered_assignment": AssignmentLapsed,

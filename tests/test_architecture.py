@@ -47,8 +47,8 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
 }
 RECIPES = ("sft", "reward", "dpo", "generate", "evaluate")
 SERVICES_IN_ORDER = (
-    "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "queue", "scores", "flags",
-    "assignments", "judgments", "adjudication", "raters", "gold", "sittings", "snapshots", "checkpoints", "runs",
+    "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "queue", "scores", "gold", "flags",
+    "assignments", "checks", "judgments", "adjudication", "raters", "sittings", "snapshots", "checkpoints", "runs",
     "rounds",
 )  # fmt: skip
 

@@ -15,6 +15,7 @@ from annotator.selectors.projects import exams_of, guideline_newest, protocol_ne
 
 
 class Step(StrEnum):
+    PAUSED = "paused"  # by what checks found, or excluded by an owner
     CONTENT = "content"  # unsettling content: do they want to see it?
     DECLINED = "declined"  # they do not
     GUIDELINE = "guideline"  # a version that they have not read yet
@@ -74,7 +75,9 @@ def entrance_of(member: Member, standing: Standing | None = None) -> Entrance:
     project = member.project
     standing = standing or standing_of(member)
     step = Step.OPEN
-    if project.content_warning and member.content != Content.ACCEPTED:
+    if member.is_stopped:
+        step = Step.PAUSED
+    elif project.content_warning and member.content != Content.ACCEPTED:
         step = Step.DECLINED if member.content == Content.DECLINED else Step.CONTENT
     elif standing.must_read > (standing.read.version if standing.read else 0):
         step = Step.GUIDELINE

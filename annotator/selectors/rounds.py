@@ -113,9 +113,9 @@ def round_checkpoints(round: Round) -> tuple[Checkpoint | None, Checkpoint | Non
 
 
 def leases_held(round: Round) -> QuerySet[Assignment]:
-    """Who holds what right now, oldest first."""
+    """Who holds what work right now, oldest first."""
     return (
-        Assignment.objects.filter(comparison__round=round, state=AssignmentState.HELD)
+        Assignment.objects.filter(comparison__round=round, state=AssignmentState.HELD, check_kind="")
         .select_related("rater")
         .order_by("claimed_at")
     )
@@ -125,4 +125,4 @@ def judgment_current(assignment: Assignment) -> Judgment | None:
     """What this assignment's rater said last, None before they said anything."""
     if not assignment.is_answered:
         return None
-    return Judgment.objects.current().filter(assignment=assignment).first()
+    return Judgment.with_checks.current().filter(assignment=assignment).first()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Container, Sequence
 from datetime import datetime, timedelta
 
@@ -10,8 +11,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from annotator.domain.checks import CheckKind, CheckRules
 from annotator.domain.lifecycles import AssignmentState, RoundState
 from annotator.domain.strategies import order_of
+from annotator.domain.wording import Unfit
 from annotator.exceptions import StateNotAllowed
 from annotator.models import Assignment, Comparison, Member, Project, User
 from annotator.selectors.faces import Face, faces_of
@@ -19,6 +22,9 @@ from annotator.services.flags import flags_raise
 from annotator.services.renderings import renderings_ensure
 from annotator.sql import rows
 
+log = logging.getLogger(__name__)
+
+APART = 10  # own judgments between a pair and its repeat, so that the answer is given again and not remembered
 AHEAD = 2  # comparisons that a page holds beside the one it shows, so that the next is there before it is wanted
 
 
@@ -77,15 +83,29 @@ def held_claim(
     order = order_of(project.strategy)
     asked = [
         project.pk, rater.pk, wanted, project.lease_minutes, [*groups, ""], list(order), list(order.values()),
-        project.control_share,
+        project.control_share, _checked(project), APART,
     ]  # fmt: skip
     held = rows(CLAIM, [*asked, False]) or rows(CLAIM, [*asked, True])
     if not held and assignments_sweep():
         held = rows(CLAIM, [*asked, True])
-    return [one for (one,) in held]
+    if faults := {fault for _one, fault in held if fault}:
+        log.error("No check was chosen for rater %s of project %s: %s", rater.pk, project.pk, "; ".join(faults))
+    return [one for one, _fault in held]
 
 
-CLAIM = "SELECT assignment_id FROM queue_claim(%s, %s, %s, %s, %s::text[], %s::text[], %s::float8[], %s, %s)"
+CLAIM = """
+SELECT assignment_id, fault
+  FROM queue_claim(%s, %s, %s, %s, %s::text[], %s::text[], %s::float8[], %s, %s::float8[], %s, %s)
+"""
+
+
+def _checked(project: Project) -> list[float]:
+    """The shares of hidden checks. Rules that do not fit check nobody, and stop nobody's work."""
+    try:
+        return CheckRules.of(project.checks).shares
+    except Unfit:
+        log.exception("The rules for checks of project %s do not fit.", project.pk)
+        return [0.0] * len(CheckKind)
 
 
 def assignments_prolong(*, rater: User, project: Project) -> int:
@@ -130,6 +150,17 @@ def assignments_sweep(*, now: datetime | None = None) -> int:
     return Assignment.objects.filter(state=AssignmentState.HELD, leased_until__lt=now).update(
         state=AssignmentState.LAPSED, ended_at=now
     )
+
+
+def assignments_release(*, rater: User, project: Project) -> None:
+    """Free the slots of all that this rater holds; what they answer all the same is stored like a late answer.
+
+    One statement for each, so that nobody who holds one comparison waits for another.
+    """
+    for pk in assignments_of(rater, project).filter(state=AssignmentState.HELD).values_list("pk", flat=True):
+        Assignment.objects.filter(pk=pk, state=AssignmentState.HELD).update(
+            state=AssignmentState.LAPSED, ended_at=timezone.now()
+        )
 
 
 def assignments_of(rater: User, project: Project) -> QuerySet[Assignment]:

@@ -23,6 +23,7 @@ from annotator.domain.verdicts import Outcome
 from annotator.exceptions import Conflict, RoundNotCollecting
 from annotator.models import Assignment, Comparison, Guideline, Judgment, Project, Prompt, Response, Round, User
 from annotator.services.comparisons import Placing
+from annotator.services.gold import gold_stage
 from annotator.services.import_files import Source
 from annotator.services.projects import guideline_publish
 from annotator.services.prompts import text_sha256
@@ -197,7 +198,9 @@ def _open_round(project: Project) -> Round:
             f"{newest} of “{project}” is {newest.state}; import again when the next round is open."
         )
     number = (rounds.aggregate(newest=Max("number"))["newest"] or 0) + 1
-    return Round.objects.create(project=project, number=number, state=RoundState.COLLECTING, opened_at=timezone.now())
+    round = Round.objects.create(project=project, number=number, state=RoundState.COLLECTING, opened_at=timezone.now())
+    gold_stage(project=project)
+    return round
 
 
 def _prompts(project: Project, entries: Sequence[_Entry], counts: ImportCounts) -> dict[str, int]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Count, Max, Q
 from django.utils import timezone
 
 from annotator import store
@@ -55,7 +55,7 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
     shutil.rmtree(folder, ignore_errors=True)  # left by a freeze that was rolled back
     consensus = Consensus(RoundSettings.model_validate(round.settings).consensus)
     agreed = _agreed(round, consensus)
-    counts: Counter[str] = Counter()
+    counts: Counter[str] = Counter(_left_out(round))
     guidelines: set[int] = set()
     asked: set[str] = set()
     with folder_whole_or_absent(folder) as partial:
@@ -76,12 +76,31 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
                 filters={
                     "rounds": f"1–{round.number}, abandoned ones left out",
                     "flags": "comparisons that were set aside left out",
+                    "raters": "judgments of excluded raters left out",
+                    "checks": "answers to hidden checks left out",
                 },
             ),
         )
     return Snapshot.objects.create(
         project=project, round=round, version=version, path=path, sha256=sha256, counts=dict(counts)
     )
+
+
+def _left_out(round: Round) -> dict[str, int]:
+    """How many judgments of how many excluded raters nothing is learnt from, where there are any."""
+    found = (
+        Judgment.objects.current()
+        .excluded()
+        .filter(
+            assignment__comparison__round__project=round.project_id,
+            assignment__comparison__round__number__lte=round.number,
+            assignment__comparison__set_aside_at=None,
+        )
+        .exclude(assignment__comparison__round__state=RoundState.ABANDONED)
+        .aggregate(judgments=Count("pk"), raters=Count("assignment__rater", distinct=True))
+    )
+    counts = {"judgments_of_excluded_raters": found["judgments"], "excluded_raters": found["raters"]}
+    return {name: count for name, count in counts.items() if count}
 
 
 # Criterion → comparison → what all judgments together teach; without an entry its own votes are all that counts.
@@ -107,6 +126,7 @@ def _records(
     for comparisons in _pages(round):
         judgments = (
             Judgment.objects.current()
+            .trusted()
             .filter(assignment__comparison__in=comparisons)
             .order_by("id")
             .values_list("assignment__comparison_id", "outcome", "value", "guideline__version", "criteria")
@@ -121,6 +141,9 @@ def _records(
                 guidelines.add(version)
         decided = {one.comparison_id: one for one in Adjudication.objects.current().filter(comparison__in=comparisons)}
         for comparison in comparisons:
+            if not verdicts[comparison.pk]:
+                counts["comparisons_of_excluded_raters"] += 1
+                continue
             counts["judgments"] += len(verdicts[comparison.pk])
             target = _target(verdicts[comparison.pk], OVERALL, comparison, agreed)
             if comparison.pk in decided:
