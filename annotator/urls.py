@@ -8,6 +8,7 @@ from annotator.views import (
     agreement,
     annotate,
     checkpoints,
+    checks,
     entrance,
     flags,
     gold,
@@ -46,6 +47,14 @@ members = [
     path("<int:member_id>/remove/", projects.member_remove, name="member-remove"),
 ]
 
+hidden_checks = [
+    path("", checks.index, name="checks"),
+    path("pausing/", checks.pausing, name="checks-pausing"),
+    path("<int:member_id>/resume/", checks.resume, name="check-resume"),
+    path("<int:member_id>/exclude/", checks.exclude, name="check-exclude"),
+    path("<int:member_id>/include/", checks.include, name="check-include"),
+]
+
 one_round = [
     path("", rounds.detail, name="round"),
     path("status/", rounds.status, name="round-status"),
@@ -79,6 +88,7 @@ project: list[URLPattern | URLResolver] = [
     path("protocol/", protocols.protocol, name="protocol"),
     path("gold/", gold.index, name="gold"),
     path("gold/<int:gold_id>/retire/", gold.retire, name="gold-retire"),
+    path("checks/", include(hidden_checks)),
     path("flags/", flags.index, name="flags"),
     path("flags/<int:comparison_id>/put-back/", flags.put_back, name="flag-put-back"),
     path("flags/<int:comparison_id>/set-aside/", flags.set_aside, name="flag-set-aside"),

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.checks import CheckRules, Measure
 from annotator.domain.lifecycles import RoundState
+from annotator.domain.wording import Unfit
 from annotator.models import Gold, Member, Project, RaterHour, Role
 from annotator.selectors.quality import Estimate, share_of
 from annotator.sql import rows
@@ -115,6 +116,14 @@ SWAPPED = (
     _("The same for pairs whose sides were exchanged: a habit of the side shows here."),
 )
 FAST = (_("Too fast"), _("Share of the newest 200 timed judgments that took less than the minimum time."))
+
+
+def rules_of(project: Project) -> CheckRules:
+    """How this project checks; not at all where what is stored does not fit."""
+    try:
+        return CheckRules.of(project.checks)
+    except Unfit:
+        return CheckRules()
 
 
 @dataclass(frozen=True)

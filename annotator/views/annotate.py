@@ -28,6 +28,7 @@ from annotator.forms import FlagsForm, VerdictForm
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Assignment, Member
 from annotator.selectors.cards import given_in, points_of, points_offered, questions_of, turns_of
+from annotator.selectors.checks import owners_of
 from annotator.selectors.desk import desk_of
 from annotator.selectors.entrance import Entrance, Step, attempts_of, can_practise
 from annotator.selectors.faces import Face, face_of
@@ -209,6 +210,7 @@ def _without_pair(member: Member, around: dict[str, Any]) -> dict[str, Any]:
             "waiting": entrance.step,
             "changes": changes_between(read.text, newest.text) if read and newest else [],
             "attempts": attempts_of(member) if entrance.step is Step.EXAM else None,
+            "owners": owners_of(member.project) if entrance.step is Step.PAUSED else [],
         }
     round = round_newest(member.project)
     return {"round": round, "waiting": f"{around['progress'].state}-{round.state if round else 'none'}"}

@@ -21,6 +21,7 @@ from annotator.models import Member
 from annotator.queue_settings import GroupsForm
 from annotator.selectors import projects as select
 from annotator.selectors.agreement import agreement_of_project
+from annotator.selectors.checks import pausing_of
 from annotator.selectors.quality import estimates_of, quality_of_project
 from annotator.selectors.rounds import round_can_retry, round_progress, round_stages
 from annotator.selectors.runs import runs_live
@@ -61,6 +62,8 @@ def detail(request: SignedInRequest, slug: str) -> HttpResponse:
         "agreement": agreement_of_project(member.project),
         "runs": runs_live(member.project),
     }
+    if member.project.pausing_stopped_at:
+        context |= {"pausing": pausing_of(member.project)}
     if overview.newest:
         context |= {
             "round": overview.newest,

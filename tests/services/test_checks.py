@@ -45,6 +45,7 @@ from annotator.services.gold import gold_retire, gold_stage
 from annotator.services.judgments import judgment_submit
 from annotator.services.rounds import decided_for_training
 from annotator.services.snapshots import snapshot_freeze
+from annotator.store import store_path
 from tests.factories import gold_of, judged
 from training.contract import COMPARISONS
 
@@ -126,7 +127,7 @@ def test_a_snapshot_is_the_same_with_and_without_checks(project: Project, round:
     def frozen() -> bytes:
         with transaction.atomic():
             snapshot = snapshot_freeze(round=round)
-            rows = (project_store(snapshot.path) / COMPARISONS).read_bytes()
+            rows = (store_path(snapshot.path) / COMPARISONS).read_bytes()
             transaction.set_rollback(True)
         return rows
 
@@ -137,12 +138,6 @@ def test_a_snapshot_is_the_same_with_and_without_checks(project: Project, round:
 
     assert without.count(b"\n") == 20
     assert frozen() == without
-
-
-def project_store(path: str) -> Any:
-    from annotator.store import store_path
-
-    return store_path(path)
 
 
 def test_to_its_rater_a_check_is_work_like_any_other(project: Project, round: Round, raters: list[User]) -> None:
