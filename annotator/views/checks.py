@@ -20,6 +20,8 @@ from annotator.selectors.checks import gold_missed, left_out, pausing_of, raters
 from annotator.services.checks import check_rules_set, member_exclude, member_include, member_resume, pausing_go_on
 from annotator.views.projects import desk
 
+SHOWN = 10  # pieces of gold, of those that are missed most
+
 
 @require_http_methods(["GET", "POST"])
 def index(request: SignedInRequest, slug: str) -> HttpResponse:
@@ -75,11 +77,13 @@ def _done(request: SignedInRequest, slug: str, member_id: int, service: Callable
 
 def _page(request: SignedInRequest, member: Member, form: ChecksForm, status: int = 200) -> HttpResponse:
     project = member.project
+    golds = gold_missed(project)
     context = {
         **desk(member),
         "form": form,
         "raters": raters_checked(project, rules_of(project)),
-        "golds": gold_missed(project),
+        "golds": golds[:SHOWN],
+        "gold_count": len(golds),
         "left_out": left_out(project),
         "pausing": pausing_of(project),
     }
