@@ -23,7 +23,13 @@ DAY, WEEK = timedelta(days=1), timedelta(days=7)
 COULD = """EXISTS (SELECT 1 FROM jsonb_array_elements_text(g."right") one
                     WHERE one IN ('first', 'second') OR p.outcomes ? one)"""
 DID = """g."right" ? (CASE WHEN j.outcome <> 'prefer' THEN j.outcome WHEN j.value < 0 THEN 'first' ELSE 'second' END)"""
-CURRENT = "NOT EXISTS (SELECT 1 FROM annotator_judgment later WHERE later.supersedes_id = {j}.id)"
+
+
+def _current(assignment: str) -> str:
+    """The newest judgment of an assignment is the one that counts: one look into an index."""
+    return f"""(SELECT outcome, value, preferred_id, protocol_id FROM annotator_judgment
+                 WHERE assignment_id = {assignment}.id ORDER BY id DESC LIMIT 1)"""
+
 
 BY_RATER = f"""
 SELECT m.id, c.*, f.*
@@ -31,33 +37,32 @@ SELECT m.id, c.*, f.*
   JOIN LATERAL (
        SELECT count(*) FILTER (WHERE a.check_kind = 'gold' AND {COULD}),
               count(*) FILTER (WHERE a.check_kind = 'gold' AND {COULD} AND {DID}),
-              count(*) FILTER (WHERE a.check_kind = 'repeat' AND before.id IS NOT NULL),
-              count(*) FILTER (WHERE a.check_kind = 'repeat' AND before.preferred_id IS NOT DISTINCT FROM j.preferred_id
-                                 AND before.id IS NOT NULL),
-              count(*) FILTER (WHERE a.check_kind = 'swap' AND before.id IS NOT NULL),
-              count(*) FILTER (WHERE a.check_kind = 'swap' AND before.preferred_id IS NOT DISTINCT FROM j.preferred_id
-                                 AND before.id IS NOT NULL)
+              count(*) FILTER (WHERE a.check_kind = 'repeat' AND before.outcome IS NOT NULL),
+              count(*) FILTER (WHERE a.check_kind = 'repeat' AND before.outcome IS NOT NULL
+                                 AND before.preferred_id IS NOT DISTINCT FROM j.preferred_id),
+              count(*) FILTER (WHERE a.check_kind = 'swap' AND before.outcome IS NOT NULL),
+              count(*) FILTER (WHERE a.check_kind = 'swap' AND before.outcome IS NOT NULL
+                                 AND before.preferred_id IS NOT DISTINCT FROM j.preferred_id)
          FROM annotator_assignment a
          JOIN annotator_comparison c ON c.id = a.comparison_id
          JOIN annotator_round r ON r.id = c.round_id AND r.project_id = m.project_id
-         JOIN annotator_judgment j ON j.assignment_id = a.id AND {CURRENT.format(j="j")}
+         JOIN LATERAL {_current("a")} j ON true
          LEFT JOIN annotator_protocol p ON p.id = j.protocol_id
          LEFT JOIN annotator_gold g ON g.id = c.gold_id
          LEFT JOIN annotator_assignment o
-                ON o.comparison_id = c.id AND o.rater_id = a.rater_id AND o.check_kind = '' AND c.gold_id IS NULL
-         LEFT JOIN annotator_judgment before
-                ON before.assignment_id = o.id AND {CURRENT.format(j="before")}
-               AND before.outcome <> 'cannot_judge' AND j.outcome <> 'cannot_judge'
+                ON o.comparison_id = c.id AND o.rater_id = a.rater_id AND o.check_kind = ''
+         LEFT JOIN LATERAL {_current("o")} before
+                ON before.outcome <> 'cannot_judge' AND j.outcome <> 'cannot_judge'
         WHERE a.rater_id = m.user_id AND a.check_kind <> '' AND a.state = 'answered'
           AND (m.resumed_at IS NULL OR a.ended_at >= m.resumed_at)) c ON true
   JOIN LATERAL (
        SELECT count(*), count(*) FILTER (WHERE j.seconds < %(min_seconds)s)
-         FROM (SELECT a.id FROM annotator_assignment a
-                 JOIN annotator_comparison c ON c.id = a.comparison_id
-                 JOIN annotator_round r ON r.id = c.round_id AND r.project_id = m.project_id
-                WHERE a.rater_id = m.user_id AND a.state = 'answered'
-                  AND (m.resumed_at IS NULL OR a.ended_at >= m.resumed_at)
-                ORDER BY a.ended_at DESC LIMIT {NEWEST}) newest
+         FROM (SELECT id, comparison_id FROM annotator_assignment
+                WHERE rater_id = m.user_id AND state = 'answered' AND %(min_seconds)s::float8 > 0
+                  AND (m.resumed_at IS NULL OR ended_at >= m.resumed_at)
+                ORDER BY ended_at DESC LIMIT {NEWEST}) newest
+         JOIN annotator_comparison c ON c.id = newest.comparison_id
+         JOIN annotator_round r ON r.id = c.round_id AND r.project_id = m.project_id
          JOIN annotator_judgment j ON j.assignment_id = newest.id AND j.supersedes_id IS NULL AND j.seconds > 0) f
     ON true
  WHERE m.project_id = %(project)s AND (%(member)s::bigint IS NULL OR m.id = %(member)s)
@@ -99,7 +104,7 @@ def checked_of(project: Project, rules: CheckRules, member: Member | None = None
             gold=share_of(right, golds, *GOLD, reason=NONE_YET),
             consistency=share_of(repeated + swapped, repeats + swaps, *CONSISTENCY, reason=NONE_YET),
             swapped=share_of(swapped, swaps, *SWAPPED, reason=NONE_YET),
-            fast=share_of(fast, timed if rules.min_seconds else 0, *FAST, reason=NO_MINIMUM),
+            fast=share_of(fast, timed, *FAST, reason=NO_MINIMUM),
         )
     return found
 
@@ -115,7 +120,7 @@ SWAPPED = (
     _("Of these, exchanged"),
     _("The same for pairs whose sides were exchanged: a habit of the side shows here."),
 )
-FAST = (_("Too fast"), _("Share of the newest 200 timed judgments that took less than the minimum time."))
+FAST = (_("Too fast"), _("Share of timed judgments, among the newest 200, that took less than the minimum time."))
 
 
 def rules_of(project: Project) -> CheckRules:
@@ -160,7 +165,7 @@ SELECT g.id, count(*) FILTER (WHERE {COULD}), count(*) FILTER (WHERE {COULD} AND
   FROM annotator_gold g
   JOIN annotator_comparison c ON c.gold_id = g.id
   JOIN annotator_assignment a ON a.comparison_id = c.id
-  LEFT JOIN annotator_judgment j ON j.assignment_id = a.id AND {CURRENT.format(j="j")}
+  LEFT JOIN LATERAL {_current("a")} j ON true
   LEFT JOIN annotator_protocol p ON p.id = j.protocol_id
  WHERE g.project_id = %s AND g.use = 'check' GROUP BY g.id
 """
