@@ -75,7 +75,7 @@ DROP FUNCTION overlap_certainty(int, int, int);
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("annotator", "0013_queue_claim"),
+        ("annotator", "0014_checks"),
     ]
 
     operations = [

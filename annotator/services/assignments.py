@@ -157,6 +157,8 @@ def assignments_release(*, rater: User, project: Project) -> None:
 
     One statement for each, so that nobody who holds one comparison waits for another.
     """
+    # A claim of theirs that is under way ends first, so that what it leased is given back too.
+    rows("SELECT pg_advisory_xact_lock((%s::bigint << 32) + %s)", [project.pk, rater.pk])
     for pk in assignments_of(rater, project).filter(state=AssignmentState.HELD).values_list("pk", flat=True):
         Assignment.objects.filter(pk=pk, state=AssignmentState.HELD).update(
             state=AssignmentState.LAPSED, ended_at=timezone.now()
