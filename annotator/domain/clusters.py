@@ -9,13 +9,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from annotator.domain.ranking.spread import MIN_CLUSTERS, student_975
 from annotator.domain.shares import wilson
 from annotator.domain.wording import gettext_noop as _
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Ratio:
     reason: str = ""
 
 
-def ratio_of(part_C: Floats, whole_C: Floats) -> Ratio:
+def ratio_of(part_C: npt.ArrayLike, whole_C: npt.ArrayLike) -> Ratio:
     """Sum of the parts over the sum of the wholes, with Student's interval on the linearised ratio.
 
     The variance is C / (C − 1) · Σ (part − ratio · whole)² / (Σ whole)².
@@ -50,7 +48,7 @@ def ratio_of(part_C: Floats, whole_C: Floats) -> Ratio:
     return Ratio(value, value - reach, value + reach, n)
 
 
-def share_of_clusters(part_C: Floats, whole_C: Floats) -> Ratio:
+def share_of_clusters(part_C: npt.ArrayLike, whole_C: npt.ArrayLike) -> Ratio:
     """As `ratio_of` for a share in [0, 1], with Wilson's interval among as many as the clusters are worth.
 
     That number is p (1 − p) / variance, but at most the whole and at least the
@@ -61,20 +59,20 @@ def share_of_clusters(part_C: Floats, whole_C: Floats) -> Ratio:
     n, p, variance = _linearised(part_C, whole_C)
     if p is None:
         return Ratio(None, None, None, 0, _("Nothing to count yet."))
-    whole = float(whole_C.sum())
+    whole = float(np.sum(whole_C))
     worth = p * (1 - p) / variance if variance > 0 else n
     return Ratio(p, *wilson(p, min(max(worth, min(n, whole)), whole)), n)
 
 
-def _linearised(part_C: Floats, whole_C: Floats) -> tuple[int, float | None, float]:
+def _linearised(part_C: npt.ArrayLike, whole_C: npt.ArrayLike) -> tuple[int, float | None, float]:
     """Clusters that count, the ratio, and its variance (0 for a single cluster)."""
-    counting_C = whole_C > 0
-    part_C, whole_C = part_C[counting_C], whole_C[counting_C]
-    n, whole = len(whole_C), float(whole_C.sum())
+    parts_C, wholes_C = np.asarray(part_C, np.float64), np.asarray(whole_C, np.float64)
+    parts_C, wholes_C = parts_C[wholes_C > 0], wholes_C[wholes_C > 0]
+    n, whole = len(wholes_C), float(wholes_C.sum())
     if not whole:
         return 0, None, 0.0
-    value = float(part_C.sum()) / whole
+    value = float(parts_C.sum()) / whole
     if n < 2:
         return n, value, 0.0
-    residual_C = part_C - value * whole_C
+    residual_C = parts_C - value * wholes_C
     return n, value, n / (n - 1) * float(residual_C @ residual_C) / whole**2

@@ -24,7 +24,7 @@ from annotator.domain.agreement import (
 from annotator.domain.verdicts import Outcome
 from annotator.models import Checkpoint, CheckpointKind, Comparison, Project, Protocol, Round, User
 from annotator.selectors.quality import AGREEMENT, Estimate, agreement_shown, estimate_named
-from annotator.selectors.window import Judged, judgments_newest, judgments_number
+from annotator.selectors.window import Judged, judgment_newest, judgments_newest, judgments_number
 
 Group = TypeVar("Group", int, str)
 
@@ -108,11 +108,11 @@ def ceiling_of(tables: AgreementTables, project: Project, round: Round | None = 
 
 
 def _kept(scope: Project | Round, project: Project) -> AgreementTables:
-    """Judgments are append-only, so the newest id and their number name the whole state and the answer can be kept."""
-    newest = judgments_newest(scope)
-    key = f"agreement-{type(scope).__name__.lower()}-{scope.pk}-{newest[-1].pk if newest else 0}-{len(newest)}"
+    """Judgments are append-only, so the newest id names the whole state and the answer can be kept."""
+    key = f"agreement-{scope._meta.model_name}-{scope.pk}-{judgment_newest(scope)}"
     found = cache.get(key)
     if not isinstance(found, AgreementTables):
+        newest = judgments_newest(scope)
         of = max(judgments_number(scope), len(newest))
         found = _measured(_rows(newest), of, _criteria(project))
         cache.set(key, found, timeout=3600)
@@ -200,7 +200,7 @@ def _pairs(views: Views, people: Sequence[int]) -> Table:
     names = User.objects.in_bulk({people[place] for pair in found for place in (pair.one, pair.other)})
     rows = [
         Row(
-            f"{names[people[one.one]]} · {names[people[one.other]]}",
+            " · ".join(sorted(names[people[place]].username for place in (one.one, one.other))),
             [agreement_shown(name, getattr(one, name)) for name in OF_PAIR],
         )
         for one in found

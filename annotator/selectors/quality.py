@@ -18,7 +18,7 @@ from annotator.domain.agreement import Agreement, Views, agreement_of
 from annotator.domain.shares import Z_95, wilson
 from annotator.domain.verdicts import Outcome
 from annotator.models import Project, Round, User
-from annotator.selectors.window import Judged, judgments_newest
+from annotator.selectors.window import Judged, judgment_newest, judgments_newest
 
 NOTHING_YET = _("Nothing to count yet.")
 MOST = 25  # raters, the busiest; the page of all of them is another one
@@ -241,12 +241,11 @@ def _metric_of(name: str) -> Metric:
 
 
 def _quality(scope: Project | Round) -> Quality:
-    """Judgments are append-only, so the newest id and their number name the whole state and the answer can be kept."""
-    rows = judgments_newest(scope)
-    key = f"quality-{type(scope).__name__.lower()}-{scope.pk}-{rows[-1].pk if rows else 0}-{len(rows)}"
+    """Judgments are append-only, so the newest id names the whole state and the answer can be kept."""
+    key = f"quality-{scope._meta.model_name}-{scope.pk}-{judgment_newest(scope)}"
     found = cache.get(key)
     if not isinstance(found, Quality):
-        found = _measured(rows)
+        found = _measured(judgments_newest(scope))
         cache.set(key, found, timeout=3600)
     return found
 
@@ -302,9 +301,13 @@ def agreement_shown(name: str, found: Agreement) -> Estimate:
 
 def left_share(went_left: Sequence[bool]) -> Estimate:
     """Of judgments that prefer a side: whether each went to the left one."""
+    return left_share_of(sum(went_left), len(went_left))
+
+
+def left_share_of(left: int, decided: int) -> Estimate:
     return share_of(
-        sum(went_left),
-        len(went_left),
+        left,
+        decided,
         _("Went left"),
         _(
             "Share of decided judgments that prefer the left answer. Sides are drawn by chance, so one half is "

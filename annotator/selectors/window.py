@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.core.cache import cache
-from django.db.models import Sum
+from django.db.models import Max, Sum
 from django.utils import timezone
 
 from annotator.models import Judgment, Project, RaterHour, Round
@@ -21,7 +21,6 @@ from annotator.models.judgments import JudgmentQuerySet
 from annotator.selectors.votes import KEPT, SETTLED
 
 NEWEST = 20_000  # judgments that are looked at; the pages say n, and more would change no digit that they show
-AFAR = 4 * NEWEST  # ids that came since; beyond it, looking anew is quicker than reading on
 
 
 class Judged(NamedTuple):
@@ -56,18 +55,35 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class _Base:
-    """The newest judgments up to an id that has settled, oldest first."""
+class _Mark:
+    """What is kept: up to which id it was looked, the newest id among what was found, and when it was begun."""
 
     begun: datetime
     upto: int
-    rows: list[Judged]
+    newest: int
 
 
 def judgments_newest(scope: Project | Round, *, now: datetime | None = None) -> list[Judged]:
     """At most NEWEST of those that count now, oldest first."""
-    base = _base(scope, now or timezone.now())
-    return _current([*base.rows, *_read(_judgments(scope).filter(pk__gt=base.upto))])
+    now = now or timezone.now()
+    mark, rows = _kept(scope)
+    newest = Judgment.objects.filter(created_at__lt=now - SETTLED).order_by("-pk").values_list("pk", flat=True)
+    settled = newest.first() or 0
+    if mark is None or mark.begun < now - KEPT:
+        mark, rows = _keep(scope, now, settled, _all(scope, settled))
+    elif settled > mark.upto:
+        mark, rows = _keep(scope, mark.begun, settled, _current([*rows, *_between(scope, mark.upto, settled)]))
+    return _current([*rows, *_read(_judgments(scope).filter(pk__gt=mark.upto))])
+
+
+def judgment_newest(scope: Project | Round) -> int:
+    """The id of the newest one, 0 before the first: it names what `judgments_newest` returns."""
+    mark: _Mark | None = cache.get(_key(scope, "mark"))
+    if mark is None:
+        rows = judgments_newest(scope)
+        return rows[-1].pk if rows else 0
+    since = _judgments(scope).filter(pk__gt=mark.upto).aggregate(newest=Max("pk"))["newest"]
+    return since or mark.newest
 
 
 def judgments_number(scope: Project | Round) -> int:
@@ -76,32 +92,43 @@ def judgments_number(scope: Project | Round) -> int:
     return hours.aggregate(answered=Sum("answered"))["answered"] or 0
 
 
-def _base(scope: Project | Round, now: datetime) -> _Base:
-    key = f"window-{type(scope).__name__.lower()}-{scope.pk}"
-    base = cache.get(key)
-    newest = Judgment.objects.filter(created_at__lt=now - SETTLED).order_by("-pk").values_list("pk", flat=True)
-    settled = newest.first() or 0
-    if not isinstance(base, _Base) or base.begun < now - KEPT or settled > base.upto + AFAR:
-        base = _Base(now, settled, _found(scope, settled))
-    elif settled > base.upto:
-        since = _read(_judgments(scope).filter(pk__gt=base.upto, pk__lte=settled))
-        base = _Base(base.begun, settled, _current([*base.rows, *since]))
-    else:
-        return base
-    cache.set(key, base, timeout=KEPT.total_seconds())
-    return base
+# --- what is kept ----------------------------------------------------------------
 
 
-def _found(scope: Project | Round, upto: int) -> list[Judged]:
-    """The newest up to an id. Where there are few, all of them; a search for more would end at the first judgment."""
-    judgments = _judgments(scope)
+def _kept(scope: Project | Round) -> tuple[_Mark | None, list[Judged]]:
+    mark, rows = cache.get(_key(scope, "mark")), cache.get(_key(scope, "rows"))
+    return (mark, rows) if isinstance(mark, _Mark) and isinstance(rows, list) else (None, [])
+
+
+def _keep(scope: Project | Round, begun: datetime, upto: int, rows: list[Judged]) -> tuple[_Mark, list[Judged]]:
+    mark = _Mark(begun, upto, rows[-1].pk if rows else 0)
+    cache.set(_key(scope, "rows"), rows, timeout=KEPT.total_seconds())
+    cache.set(_key(scope, "mark"), mark, timeout=KEPT.total_seconds())
+    return mark, rows
+
+
+def _key(scope: Project | Round, part: str) -> str:
+    return f"window-{part}-{scope._meta.model_name}-{scope.pk}"
+
+
+# --- what is read ----------------------------------------------------------------
+
+
+def _all(scope: Project | Round, upto: int) -> list[Judged]:
+    """The newest up to an id. Where there are few, all of them: a search for more would end at the first judgment."""
     if judgments_number(scope) <= NEWEST:
-        return _current(_read(judgments.filter(pk__lte=upto)))
+        return _current(_read(_judgments(scope).filter(pk__lte=upto)))
+    return _between(scope, 0, upto)
+
+
+def _between(scope: Project | Round, low: int, high: int) -> list[Judged]:
+    """The newest whose ids are above `low` and not above `high`."""
     rows: list[Judged] = []
-    high, width = upto, 2 * NEWEST
-    while high > 0 and len(rows) < NEWEST:
-        rows = _current([*_read(judgments.filter(pk__gt=high - width, pk__lte=high)), *rows])
-        high, width = high - width, 2 * width
+    width = 2 * NEWEST
+    while high > low and len(rows) < NEWEST:
+        begin = max(high - width, low)
+        rows = _current([*_read(_judgments(scope).filter(pk__gt=begin, pk__lte=high)), *rows])
+        high, width = begin, 2 * width
     return rows
 
 
