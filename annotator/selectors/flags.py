@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 
 from annotator.models import Comparison, Flag, Project
 
@@ -33,18 +33,18 @@ class Page:
 
 
 def comparisons_flagged(project: Project, *, before: int | None = None) -> Page:
-    """Comparisons with open flags, and those that are set aside, newest first."""
-    rows = (
-        Comparison.objects.filter(
-            Q(set_aside_at__isnull=False) | Exists(_open().filter(assignment__comparison=OuterRef("pk"))),
-            round__project=project,
-        )
-        .select_related("prompt", "first", "second", "round")
-        .order_by("-pk")
-    )
+    """Comparisons with open flags, and those that are set aside, newest first.
+
+    Both kinds are few and found by an index; asked for together, all comparisons would be tried.
+    """
+    of_project = Comparison.objects.filter(round__in=project.rounds.all())
     if before is not None:
-        rows = rows.filter(pk__lt=before)
-    found = list(rows[: PAGE + 1])
+        of_project = of_project.filter(pk__lt=before)
+    aside = of_project.filter(set_aside_at__isnull=False)
+    flagged = of_project.filter(pk__in=_open().values("assignment__comparison"))
+    newest = {pk for rows in (aside, flagged) for pk in rows.order_by("-pk").values_list("pk", flat=True)[: PAGE + 1]}
+    rows = Comparison.objects.filter(pk__in=newest).select_related("prompt", "first", "second", "round")
+    found = list(rows.order_by("-pk")[: PAGE + 1])
     shown = found[:PAGE]
     by_comparison: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for flag in _open().filter(assignment__comparison__in=shown).select_related("assignment__rater"):

@@ -13,13 +13,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.clusters import share_of_clusters
-from annotator.domain.lifecycles import AssignmentState
-from annotator.models import Assignment, Project, Round, RoundTally, User
+from annotator.models import Assignment, Round, RoundTally, User
 from annotator.selectors.quality import Estimate, share_of
+from annotator.selectors.rounds import COUNTED, leases_held
 
 FEW = 20_000  # comparisons that are counted one by one; of more, a sample is
 SAMPLE = 10_000  # comparisons in a sample, about
-HELD = 10_000  # leases that are counted; of more, the page says "at least"
 LEASES = 200  # leases that are shown, by whoever holds them
 FINISHED = _("Finished")
 FINISHED_MEANS = _("Share of comparisons in play that have all the judgments wanted.")
@@ -81,22 +80,22 @@ class QueueHealth:
 
 def queue_health(round: Round) -> QueueHealth:
     sums = RoundTally.objects.filter(round=round).sums()
-    held = leases_of(round.project).filter(comparison__round=round)
-    number = held.order_by()[:HELD].count()
+    held = leases_held(round)
+    number = held.order_by()[:COUNTED].count()
     return QueueHealth(
-        sums["comparisons"], sums["wanted"], sums["answered"], sums["set_aside"], number, number == HELD, _holders(held)
+        sums["comparisons"],
+        sums["wanted"],
+        sums["answered"],
+        sums["set_aside"],
+        number,
+        number == COUNTED,
+        _holders(held),
     )
-
-
-def leases_of(project: Project) -> QuerySet[Assignment]:
-    """What is lent out in any round of the project, by when it runs out."""
-    held = Assignment.objects.filter(comparison__round__project=project, state=AssignmentState.HELD)
-    return held.order_by("leased_until")
 
 
 def _holders(held: QuerySet[Assignment]) -> list[Holder]:
     leases: dict[User, list[Assignment]] = defaultdict(list)
-    for lease in held.select_related("rater")[:LEASES]:
+    for lease in held[:LEASES]:
         leases[lease.rater].append(lease)
     return [
         Holder(rater, len(theirs), min(one.claimed_at for one in theirs), theirs[0].leased_until)
@@ -116,7 +115,7 @@ def depths_of(round: Round, comparisons: int) -> Depths:
     is_sample = comparisons > FEW
     percent = min(100.0 * SAMPLE / comparisons, 100.0) if is_sample else 100.0
     with connection.cursor() as cursor:
-        cursor.execute(SAMPLED if is_sample else COUNTED, [percent, round.pk] if is_sample else [round.pk])
+        cursor.execute(SAMPLED if is_sample else ALL, [percent, round.pk] if is_sample else [round.pk])
         rows = cursor.fetchall()
     if not rows:
         nothing = share_of(0, 0, FINISHED, FINISHED_MEANS, _("The round has no comparisons yet."))
@@ -145,5 +144,5 @@ PART = """
        answered, count(*), count(*) FILTER (WHERE answered >= wanted)
   FROM annotator_comparison {sample} WHERE round_id = %s AND set_aside_at IS NULL GROUP BY 1, 2
 """
-COUNTED = "SELECT 0," + PART.format(sample="")
+ALL = "SELECT 0," + PART.format(sample="")
 SAMPLED = "SELECT (ctid::text::point)[0]::bigint," + PART.format(sample="TABLESAMPLE SYSTEM (%s)")
