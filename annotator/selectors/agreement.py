@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from django.core.cache import cache
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -24,7 +23,7 @@ from annotator.domain.agreement import (
 from annotator.domain.verdicts import Outcome
 from annotator.models import Checkpoint, CheckpointKind, Comparison, Project, Protocol, Round, User
 from annotator.selectors.quality import AGREEMENT, Estimate, agreement_shown, estimate_named
-from annotator.selectors.window import Judged, judgment_newest, judgments_newest, judgments_number
+from annotator.selectors.window import Judged, found_in, judgments_number
 
 Group = TypeVar("Group", int, str)
 
@@ -108,15 +107,10 @@ def ceiling_of(tables: AgreementTables, project: Project, round: Round | None = 
 
 
 def _kept(scope: Project | Round, project: Project) -> AgreementTables:
-    """Judgments are append-only, so the newest id names the whole state and the answer can be kept."""
-    key = f"agreement-{scope._meta.model_name}-{scope.pk}-{judgment_newest(scope)}"
-    found = cache.get(key)
-    if not isinstance(found, AgreementTables):
-        newest = judgments_newest(scope)
-        of = max(judgments_number(scope), len(newest))
-        found = _measured(_rows(newest), of, _criteria(project))
-        cache.set(key, found, timeout=3600)
-    return found
+    def find(newest: list[Judged]) -> AgreementTables:
+        return _measured(_rows(newest), max(judgments_number(scope), len(newest)), _criteria(project))
+
+    return found_in(scope, "agreement", find)
 
 
 def _rows(newest: list[Judged]) -> list[_Row]:

@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from django.core.cache import cache
 from django.db import connection
 from django.db.models import OuterRef, Subquery, Sum
 from django.db.models.functions import TruncDay
@@ -21,7 +20,7 @@ from annotator.domain.lifecycles import AssignmentState
 from annotator.domain.verdicts import Outcome
 from annotator.models import Assignment, Project, RaterHour, User
 from annotator.selectors.quality import Estimate, left_share_of
-from annotator.selectors.window import judgment_newest, judgments_newest
+from annotator.selectors.window import Judged, found_in
 
 PAGE = 50
 
@@ -81,20 +80,24 @@ SELECT h.rater_id, {value} AS value FROM annotator_raterhour h JOIN annotator_ro
 BY_VALUE = """
 WITH total AS ({totals})
 SELECT rater_id FROM total
- WHERE %(after)s::bigint IS NULL
-    OR (value, rater_id) < (SELECT value, rater_id FROM total WHERE rater_id = %(after)s::bigint)
+ WHERE NOT EXISTS (SELECT FROM total WHERE rater_id = %(after)s)
+    OR (value, rater_id) < (SELECT value, rater_id FROM total WHERE rater_id = %(after)s)
  ORDER BY value DESC, rater_id DESC LIMIT %(most)s
 """
 BY_NAME = """
 WITH total AS ({totals})
 SELECT u.id FROM annotator_user u JOIN total ON total.rater_id = u.id
- WHERE %(after)s::bigint IS NULL OR u.username > (SELECT username FROM annotator_user WHERE id = %(after)s::bigint)
+ WHERE NOT EXISTS (SELECT FROM total WHERE rater_id = %(after)s)
+    OR u.username > (SELECT username FROM annotator_user WHERE id = %(after)s)
  ORDER BY u.username LIMIT %(most)s
 """
 
 
 def raters_page(project: Project, order: Order, *, after: int | None = None) -> RaterPage:
-    """People who judged or skipped, PAGE at a time. Pages are cut behind a rater, so none is farther than the first."""
+    """People who judged or skipped, PAGE at a time. Pages are cut behind a rater, so none is farther than the first.
+
+    An `after` who did neither counts as left out.
+    """
     by = BY_NAME if order == Order.NAME else BY_VALUE
     totals = TOTALS.format(value=SORTED.get(order, "1"))
     with connection.cursor() as cursor:
@@ -113,7 +116,7 @@ def _rows(project: Project, raters: list[int]) -> list[RaterRow]:
     of_project = RaterHour.objects.filter(round__in=project.rounds.all(), rater__in=raters)
     for rater, *sums in of_project.values_list("rater_id", "answered", "skipped", "decided", "left", "seconds"):
         hours[rater].append(tuple(sums))
-    rater_N, same_N, others_N = _company(project)
+    rater_N, same_N, others_N = found_in(project, "company", _company)
     return [
         _row(people[rater], np.array(hours[rater], np.float64), same_N[rater_N == rater], others_N[rater_N == rater])
         for rater in raters
@@ -160,17 +163,12 @@ def _agrees(same_N: np.ndarray, others_N: np.ndarray) -> Estimate:
 SIDES = {"first": 0, "second": 1, "equal": 2}
 
 
-def _company(project: Project) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _company(newest: list[Judged]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the newest judgments: who gave each, how many others said the same, and how many others there are."""
-    key = f"company-{project.pk}-{judgment_newest(project)}"
-    found: tuple[np.ndarray, np.ndarray, np.ndarray] | None = cache.get(key)
-    if found is None:
-        rows = [row for row in judgments_newest(project) if row.outcome != Outcome.CANNOT_JUDGE]
-        comparison_N = np.array([row.comparison for row in rows], np.int64)
-        same_N, others_N = pairs_with_others(comparison_N, np.array([SIDES[row.side] for row in rows], np.int64))
-        found = np.array([row.rater for row in rows], np.int64), same_N, others_N
-        cache.set(key, found, timeout=3600)
-    return found
+    rows = [row for row in newest if row.outcome != Outcome.CANNOT_JUDGE]
+    comparison_N = np.array([row.comparison for row in rows], np.int64)
+    same_N, others_N = pairs_with_others(comparison_N, np.array([SIDES[row.side] for row in rows], np.int64))
+    return np.array([row.rater for row in rows], np.int64), same_N, others_N
 
 
 # --- hours for pay -----------------------------------------------------------------

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from django.core.cache import cache
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +17,7 @@ from annotator.domain.agreement import Agreement, Views, agreement_of
 from annotator.domain.shares import Z_95, wilson
 from annotator.domain.verdicts import Outcome
 from annotator.models import Project, Round, User
-from annotator.selectors.window import Judged, judgment_newest, judgments_newest
+from annotator.selectors.window import Judged, found_in
 
 NOTHING_YET = _("Nothing to count yet.")
 MOST = 25  # raters, the busiest; the page of all of them is another one
@@ -189,11 +188,11 @@ class Quality:
 
 
 def quality_of_round(round: Round) -> Quality:
-    return _quality(round)
+    return found_in(round, "quality", _measured)
 
 
 def quality_of_project(project: Project) -> Quality:
-    return _quality(project)
+    return found_in(project, "quality", _measured)
 
 
 def estimates_of(metrics: dict[str, Any]) -> list[Estimate]:
@@ -238,16 +237,6 @@ def _metric_of(name: str) -> Metric:
             % {"criterion": criterion},
         )
     return Metric(name, _("Reported by the engine under this name."), "number")
-
-
-def _quality(scope: Project | Round) -> Quality:
-    """Judgments are append-only, so the newest id names the whole state and the answer can be kept."""
-    key = f"quality-{scope._meta.model_name}-{scope.pk}-{judgment_newest(scope)}"
-    found = cache.get(key)
-    if not isinstance(found, Quality):
-        found = _measured(judgments_newest(scope))
-        cache.set(key, found, timeout=3600)
-    return found
 
 
 def _measured(rows: list[Judged]) -> Quality:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
-from django.core.cache import cache
 from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.agreement.company import pairs_with_earlier
@@ -16,7 +16,7 @@ from annotator.domain.verdicts import Outcome
 from annotator.models import Project
 from annotator.selectors.hours import SIDES
 from annotator.selectors.quality import Estimate
-from annotator.selectors.window import Judged, judgment_newest, judgments_newest
+from annotator.selectors.window import Judged, found_in
 
 EACH = 500  # judgments in a step by number
 
@@ -54,13 +54,12 @@ class Trend:
 
 def trend_of(project: Project, by: By) -> Trend:
     """Pairs of judgments on one comparison count in the step of the later one."""
-    key = f"trend-{by}-{project.pk}-{judgment_newest(project)}"
-    found = cache.get(key)
-    if not isinstance(found, Trend):
-        rows = [row for row in judgments_newest(project) if row.outcome != Outcome.CANNOT_JUDGE]
-        found = Trend(by, len(rows), _steps(rows, by))
-        cache.set(key, found, timeout=3600)
-    return found
+
+    def find(newest: list[Judged]) -> Trend:
+        rows = [row for row in newest if row.outcome != Outcome.CANNOT_JUDGE]
+        return Trend(by, len(rows), _steps(rows, by))
+
+    return found_in(project, f"trend-{by}", find)
 
 
 def _steps(rows: list[Judged], by: By) -> list[Step]:
@@ -76,7 +75,7 @@ def _steps(rows: list[Judged], by: By) -> list[Step]:
         Step(
             rows[begin].created_at, end - begin, _agreement(*(of[begin:end] for of in (comparison_N, same_N, pairs_N)))
         )
-        for begin, end in zip(begins.tolist(), [*begins.tolist()[1:], len(rows)], strict=True)
+        for begin, end in pairwise([*begins.tolist(), len(rows)])
     ]
 
 

@@ -7,20 +7,27 @@ correction names what it supersedes: afterwards only what came since is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
-from django.core.cache import cache
 from django.db.models import Max, Sum
 from django.utils import timezone
 
 from annotator.models import Judgment, Project, RaterHour, Round
 from annotator.models.judgments import JudgmentQuerySet
+from annotator.selectors.kept import FINDINGS, Shelf
 from annotator.selectors.votes import KEPT, SETTLED
 
 NEWEST = 20_000  # judgments that are looked at; the pages say n, and more would change no digit that they show
+
+MANY, SOON = 2_000, 60.0
+WINDOWS = Shelf(room=8)  # each holds some megabytes
+
+
+Found = TypeVar("Found")
 
 
 class Judged(NamedTuple):
@@ -63,6 +70,16 @@ class _Mark:
     newest: int
 
 
+@dataclass(frozen=True)
+class _Finding:
+    """Among how many judgments, up to which one, and when by the clock of the process."""
+
+    newest: int
+    number: int
+    found_at: float
+    value: Any
+
+
 def judgments_newest(scope: Project | Round, *, now: datetime | None = None) -> list[Judged]:
     """At most NEWEST of those that count now, oldest first."""
     now = now or timezone.now()
@@ -78,12 +95,31 @@ def judgments_newest(scope: Project | Round, *, now: datetime | None = None) -> 
 
 def judgment_newest(scope: Project | Round) -> int:
     """The id of the newest one, 0 before the first: it names what `judgments_newest` returns."""
-    mark: _Mark | None = cache.get(_key(scope, "mark"))
+    mark, _rows = _kept(scope)
     if mark is None:
         rows = judgments_newest(scope)
         return rows[-1].pk if rows else 0
     since = _judgments(scope).filter(pk__gt=mark.upto).aggregate(newest=Max("pk"))["newest"]
     return since or mark.newest
+
+
+def found_in(scope: Project | Round, what: str, find: Callable[[list[Judged]], Found]) -> Found:
+    """What `find` says of the newest judgments, kept under a name until there are others.
+
+    Over MANY judgments it is found anew once in SOON seconds at most: one more
+    changes little, and in a busy project every look would begin from the start.
+    """
+    name = f"{what}-{_name(scope)}"
+    kept: _Finding | None = FINDINGS.get(name)
+    if kept and kept.number >= MANY and time.monotonic() < kept.found_at + SOON:
+        return cast(Found, kept.value)
+    newest = judgment_newest(scope)
+    if kept and kept.newest == newest:
+        return cast(Found, kept.value)
+    rows = judgments_newest(scope)
+    value = find(rows)
+    FINDINGS.put(name, _Finding(newest, len(rows), time.monotonic(), value), seconds=KEPT.total_seconds())
+    return value
 
 
 def judgments_number(scope: Project | Round) -> int:
@@ -96,19 +132,18 @@ def judgments_number(scope: Project | Round) -> int:
 
 
 def _kept(scope: Project | Round) -> tuple[_Mark | None, list[Judged]]:
-    mark, rows = cache.get(_key(scope, "mark")), cache.get(_key(scope, "rows"))
-    return (mark, rows) if isinstance(mark, _Mark) and isinstance(rows, list) else (None, [])
+    found: tuple[_Mark, list[Judged]] | None = WINDOWS.get(_name(scope))
+    return found or (None, [])
 
 
 def _keep(scope: Project | Round, begun: datetime, upto: int, rows: list[Judged]) -> tuple[_Mark, list[Judged]]:
     mark = _Mark(begun, upto, rows[-1].pk if rows else 0)
-    cache.set(_key(scope, "rows"), rows, timeout=KEPT.total_seconds())
-    cache.set(_key(scope, "mark"), mark, timeout=KEPT.total_seconds())
+    WINDOWS.put(_name(scope), (mark, rows), seconds=KEPT.total_seconds())
     return mark, rows
 
 
-def _key(scope: Project | Round, part: str) -> str:
-    return f"window-{part}-{scope._meta.model_name}-{scope.pk}"
+def _name(scope: Project | Round) -> str:
+    return f"{scope._meta.model_name}-{scope.pk}"
 
 
 # --- what is read ----------------------------------------------------------------

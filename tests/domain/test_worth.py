@@ -9,7 +9,7 @@ from annotator.domain.worth import Point, worth_of
 
 
 def law(judgments: float, *, floor: float = 0.2, scale: float = 2.0, exponent: float = 0.4) -> float:
-    return 1 - floor - scale * judgments**-exponent
+    return 1 - floor - scale * float(judgments**-exponent)
 
 
 def points(*amounts: int, n: int = 500) -> list[Point]:
@@ -20,7 +20,8 @@ def test_the_gain_is_that_of_the_law_through_the_points() -> None:
     found = worth_of(points(250, 500, 1000, 2000, 4000))
 
     assert found.gain == pytest.approx(law(5000) - law(4000), abs=2e-4)
-    assert found.low is not None and found.high is not None
+    assert found.low is not None
+    assert found.high is not None
     assert found.low < law(5000) - law(4000) < found.high
 
 
