@@ -243,8 +243,10 @@ def throughput_svg(throughput: Throughput, theme: Theme) -> str:
             y=alt.Y(
                 "judgments:Q",
                 title=gettext("Judgments per hour") if length == HOUR else gettext("Judgments per day"),
+                scale=alt.Scale(zero=True, nice=True),
                 axis=alt.Axis(format="~s", tickCount=5),
             ),
+            y2=alt.datum(0),
         )
     )
     return _drawn(drawn, theme, WIDTH, HEIGHT)
