@@ -19,6 +19,7 @@ from annotator.domain.clusters import ratio_of, share_of_clusters
 from annotator.domain.lifecycles import AssignmentState
 from annotator.domain.verdicts import Outcome
 from annotator.models import Assignment, Project, RaterHour, User
+from annotator.selectors.kept import FINDINGS, MANY, SOON
 from annotator.selectors.quality import Estimate, left_share_of
 from annotator.selectors.window import Judged, found_in
 
@@ -64,32 +65,22 @@ class RaterPage:
     after: int | None
 
 
-# The expression of each order over a rater's hours. Without a value, somebody comes last.
+# What each order sorts by, over a rater's hours. Without a value, somebody comes last.
 SORTED = {
-    Order.JUDGMENTS: "sum(h.answered)",
-    Order.SKIPS: "sum(h.skipped)",
-    Order.SECONDS: "round(sum(h.seconds))",
-    Order.PACE: "coalesce(round((sum(h.seconds) / nullif(sum(h.answered), 0))::numeric, 3), -1)",
-    Order.LEFT: 'coalesce(round(sum(h."left")::numeric / nullif(sum(h.decided), 0), 6), -1)',
-    Order.LAST: "extract(epoch FROM max(h.hour))",
+    Order.JUDGMENTS: "sum(answered)",
+    Order.SKIPS: "sum(skipped)",
+    Order.SECONDS: "round(sum(seconds))",
+    Order.PACE: "sum(seconds) / nullif(sum(answered), 0)",
+    Order.LEFT: 'sum("left")::float8 / nullif(sum(decided), 0)',
+    Order.LAST: "max(hour)",
 }
-TOTALS = """
-SELECT h.rater_id, {value} AS value FROM annotator_raterhour h JOIN annotator_round r ON r.id = h.round_id
- WHERE r.project_id = %(project)s GROUP BY h.rater_id
-"""
-BY_VALUE = """
-WITH total AS ({totals})
-SELECT rater_id FROM total
- WHERE NOT EXISTS (SELECT FROM total WHERE rater_id = %(after)s)
-    OR (value, rater_id) < (SELECT value, rater_id FROM total WHERE rater_id = %(after)s)
- ORDER BY value DESC, rater_id DESC LIMIT %(most)s
+IN_ORDER = """
+SELECT rater_id FROM annotator_raterhour WHERE round_id = ANY(%s)
+ GROUP BY rater_id ORDER BY {value} DESC NULLS LAST, rater_id DESC
 """
 BY_NAME = """
-WITH total AS ({totals})
-SELECT u.id FROM annotator_user u JOIN total ON total.rater_id = u.id
- WHERE NOT EXISTS (SELECT FROM total WHERE rater_id = %(after)s)
-    OR u.username > (SELECT username FROM annotator_user WHERE id = %(after)s)
- ORDER BY u.username LIMIT %(most)s
+SELECT id FROM annotator_user WHERE id IN (SELECT rater_id FROM annotator_raterhour WHERE round_id = ANY(%s))
+ ORDER BY username
 """
 
 
@@ -98,13 +89,24 @@ def raters_page(project: Project, order: Order, *, after: int | None = None) -> 
 
     An `after` who did neither counts as left out.
     """
-    by = BY_NAME if order == Order.NAME else BY_VALUE
-    totals = TOTALS.format(value=SORTED.get(order, "1"))
-    with connection.cursor() as cursor:
-        cursor.execute(by.format(totals=totals), {"project": project.pk, "after": after, "most": PAGE + 1})
-        found = [rater for (rater,) in cursor.fetchall()]
-    shown = found[:PAGE]
-    return RaterPage(order, _rows(project, shown), shown[-1] if len(found) > PAGE else None)
+    ranked = _ranked(project, order)
+    begin = ranked.index(after) + 1 if after in ranked else 0
+    shown = ranked[begin : begin + PAGE]
+    return RaterPage(order, _rows(project, shown), shown[-1] if begin + PAGE < len(ranked) else None)
+
+
+def _ranked(project: Project, order: Order) -> list[int]:
+    """Everybody by the order. Of many people it is kept for a while, so that pages that are turned fit together."""
+    name = f"ranked-{project.pk}-{order}"
+    found: list[int] | None = FINDINGS.get(name)
+    if found is None:
+        rounds = list(project.rounds.values_list("pk", flat=True))
+        with connection.cursor() as cursor:
+            cursor.execute(BY_NAME if order == Order.NAME else IN_ORDER.format(value=SORTED[order]), [rounds])
+            found = [rater for (rater,) in cursor.fetchall()]
+        if len(found) >= MANY:
+            FINDINGS.put(name, found, seconds=SOON)
+    return found
 
 
 def _rows(project: Project, raters: list[int]) -> list[RaterRow]:

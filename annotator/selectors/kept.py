@@ -72,3 +72,4 @@ class Shelf:
 
 
 FINDINGS = Shelf(room=64)  # what pages show
+MANY, SOON = 2_000, 60.0  # over so many rows, pages work things out once in so many seconds at most

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.clusters import ratio_of
 from annotator.models import Project, RaterHour, Round, RoundTally
+from annotator.selectors.kept import FINDINGS, MANY, SOON
 from annotator.selectors.quality import Estimate
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -81,27 +82,36 @@ class Forecast:
 def throughput_of(project: Project, span: Span, *, now: datetime | None = None) -> Throughput:
     """From the sums that are kept per person, round and hour: the rows read are hours of people, not judgments."""
     since = _floor((now or timezone.now()) - span.length, span.step)
-    unit = "hour" if span.step == HOUR else "day"
+    name = f"throughput-{project.pk}-{span}-{since.isoformat()}"
+    kept: Throughput | None = FINDINGS.get(name)
+    if kept is not None:
+        return kept
+    rounds = list(project.rounds.values_list("pk", flat=True))
     with connection.cursor() as cursor:
-        cursor.execute(STEPS, [unit, project.pk, since])
-        rows = cursor.fetchall()
-    steps = [Step(*row) for row in rows if row[0] is not None]
-    total = next(row for row in rows if row[0] is None)
-    return Throughput(span, steps, *total[1:])
+        cursor.execute(STEPS.format(begins=BEGINS[span.step]), [rounds, since])
+        steps = [Step(*row) for row in cursor.fetchall()]
+        cursor.execute(PEOPLE, [rounds, since])
+        hours, raters = cursor.fetchone()
+    judgments, skips = sum(step.judgments for step in steps), sum(step.skips for step in steps)
+    found = Throughput(span, steps, judgments, skips, raters)
+    if hours >= MANY:
+        FINDINGS.put(name, found, seconds=SOON)
+    return found
 
 
+# Hours begin where they are kept; of days, the beginning is worked out.
+BEGINS = {HOUR: "hour", DAY: "date_trunc('day', hour, 'UTC')"}
 # People may work for several rounds in an hour, so they are told apart before they are counted.
 STEPS = """
-WITH seen AS (
-    SELECT date_trunc(%s, h.hour, 'UTC') AS begins, h.rater_id, sum(h.answered) AS answered, sum(h.skipped) AS skipped
-      FROM annotator_raterhour h JOIN annotator_round r ON r.id = h.round_id
-     WHERE r.project_id = %s AND h.hour >= %s GROUP BY begins, h.rater_id
-)
-SELECT begins, sum(answered)::bigint, sum(skipped)::bigint, count(*) FROM seen
- GROUP BY begins HAVING sum(answered) > 0 OR sum(skipped) > 0
- UNION ALL
-SELECT NULL, coalesce(sum(answered), 0)::bigint, coalesce(sum(skipped), 0)::bigint, count(DISTINCT rater_id) FROM seen
- ORDER BY 1
+SELECT begins, sum(answered)::bigint, sum(skipped)::bigint, count(*) FROM (
+    SELECT {begins} AS begins, rater_id, sum(answered) AS answered, sum(skipped) AS skipped
+      FROM annotator_raterhour WHERE round_id = ANY(%s) AND hour >= %s GROUP BY 1, 2
+) worked GROUP BY begins HAVING sum(answered) > 0 OR sum(skipped) > 0 ORDER BY begins
+"""
+PEOPLE = """
+SELECT coalesce(sum(hours), 0)::bigint, count(*) FROM (
+    SELECT rater_id, count(*) AS hours FROM annotator_raterhour WHERE round_id = ANY(%s) AND hour >= %s GROUP BY 1
+) people
 """
 
 

@@ -18,12 +18,11 @@ from django.utils import timezone
 
 from annotator.models import Judgment, Project, RaterHour, Round
 from annotator.models.judgments import JudgmentQuerySet
-from annotator.selectors.kept import FINDINGS, Shelf
+from annotator.selectors.kept import FINDINGS, MANY, SOON, Shelf
 from annotator.selectors.votes import KEPT, SETTLED
 
 NEWEST = 20_000  # judgments that are looked at; the pages say n, and more would change no digit that they show
 
-MANY, SOON = 2_000, 60.0
 WINDOWS = Shelf(room=8)  # each holds some megabytes
 
 
