@@ -35,16 +35,15 @@ class Page:
 def comparisons_flagged(project: Project, *, before: int | None = None) -> Page:
     """Comparisons with open flags, and those that are set aside, newest first.
 
-    Both kinds are few and found by an index; asked for together, all comparisons would be tried.
+    Both kinds are few and have an index. Asked for in order, the database would go through all comparisons instead.
     """
-    of_project = Comparison.objects.filter(round__in=project.rounds.all())
-    if before is not None:
-        of_project = of_project.filter(pk__lt=before)
-    aside = of_project.filter(set_aside_at__isnull=False)
-    flagged = of_project.filter(pk__in=_open().values("assignment__comparison"))
-    newest = {pk for rows in (aside, flagged) for pk in rows.order_by("-pk").values_list("pk", flat=True)[: PAGE + 1]}
+    rounds = list(project.rounds.values_list("pk", flat=True))
+    aside = Comparison.objects.filter(round__in=rounds, set_aside_at__isnull=False).order_by()
+    flags = _open().filter(assignment__comparison__round__in=rounds).order_by()
+    some = {*aside.values_list("pk", flat=True), *flags.values_list("assignment__comparison", flat=True)}
+    newest = sorted((pk for pk in some if before is None or pk < before), reverse=True)[: PAGE + 1]
     rows = Comparison.objects.filter(pk__in=newest).select_related("prompt", "first", "second", "round")
-    found = list(rows.order_by("-pk")[: PAGE + 1])
+    found = list(rows.order_by("-pk"))
     shown = found[:PAGE]
     by_comparison: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for flag in _open().filter(assignment__comparison__in=shown).select_related("assignment__rater"):
