@@ -52,6 +52,11 @@ SET session_replication_role = replica;
 UPDATE annotator_judgment j SET preferred_id = c.second_id, value = 1
   FROM annotator_assignment a JOIN annotator_comparison c ON c.id = a.comparison_id
  WHERE a.id = j.assignment_id AND c.round_id = %(round)s AND abs(hashint8(j.id)) %% 10 < 3;
+UPDATE annotator_comparison c SET for_first = v.first, for_second = v.second
+  FROM (SELECT a.comparison_id, count(*) FILTER (WHERE j.value < 0) AS first,
+               count(*) FILTER (WHERE j.value > 0) AS second
+          FROM annotator_judgment j JOIN annotator_assignment a ON a.id = j.assignment_id GROUP BY 1) v
+ WHERE v.comparison_id = c.id AND c.round_id = %(round)s;
 SET session_replication_role = DEFAULT;
 """
 

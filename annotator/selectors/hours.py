@@ -14,11 +14,11 @@ from django.db.models import OuterRef, Subquery, Sum
 from django.db.models.functions import TruncDay
 from django.utils.translation import gettext_lazy as _
 
-from annotator.domain.agreement.company import pairs_with_others
 from annotator.domain.clusters import ratio_of, share_of_clusters
 from annotator.domain.lifecycles import AssignmentState
 from annotator.domain.verdicts import Outcome
 from annotator.models import Assignment, Project, RaterHour, User
+from annotator.selectors.company import company_of
 from annotator.selectors.kept import FINDINGS, MANY, SOON
 from annotator.selectors.quality import Estimate, left_share_of
 from annotator.selectors.window import Judged, found_in
@@ -162,14 +162,11 @@ def _agrees(same_N: np.ndarray, others_N: np.ndarray) -> Estimate:
 
 # --- agreement with others ---------------------------------------------------------
 
-SIDES = {"first": 0, "second": 1, "equal": 2}
-
 
 def _company(newest: list[Judged]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the newest judgments: who gave each, how many others said the same, and how many others there are."""
     rows = [row for row in newest if row.outcome != Outcome.CANNOT_JUDGE]
-    comparison_N = np.array([row.comparison for row in rows], np.int64)
-    same_N, others_N = pairs_with_others(comparison_N, np.array([SIDES[row.side] for row in rows], np.int64))
+    same_N, others_N = company_of(rows)
     return np.array([row.rater for row in rows], np.int64), same_N, others_N
 
 

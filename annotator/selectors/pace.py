@@ -170,10 +170,16 @@ def _rest(left: int, per_hour: Estimate, hours: int) -> Estimate:
 
 
 def raters_lately(project: Project, *, now: datetime | None = None) -> int:
-    """People who judged in the last seven days."""
+    """People who judged in the last seven days; of many, found anew once a minute at most."""
     since = (now or timezone.now()) - 7 * DAY
+    kept: int | None = FINDINGS.get(f"lately-{project.pk}")
+    if kept is not None:
+        return kept
     hours = RaterHour.objects.filter(round__in=project.rounds.all(), hour__gte=since, answered__gt=0)
-    return hours.values("rater").distinct().count()
+    found = hours.order_by().values("rater").distinct().count()
+    if found >= MANY:
+        FINDINGS.put(f"lately-{project.pk}", found, seconds=SOON)
+    return found
 
 
 def _floor(moment: datetime, step: timedelta) -> datetime:

@@ -10,11 +10,10 @@ from itertools import pairwise
 import numpy as np
 from django.utils.translation import gettext_lazy as _
 
-from annotator.domain.agreement.company import pairs_with_earlier
 from annotator.domain.clusters import share_of_clusters
 from annotator.domain.verdicts import Outcome
 from annotator.models import Project
-from annotator.selectors.hours import SIDES
+from annotator.selectors.company import company_of
 from annotator.selectors.quality import Estimate
 from annotator.selectors.window import Judged, found_in
 
@@ -28,7 +27,7 @@ class By(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """A day in UTC, or EACH judgments in a row: when it began, and how often a new judgment agreed with earlier ones.
+    """A day in UTC, or EACH judgments in a row: when it began, and how often its judgments agreed with others.
 
     judgments  in the step; the estimate's n counts comparisons
     """
@@ -53,7 +52,7 @@ class Trend:
 
 
 def trend_of(project: Project, by: By) -> Trend:
-    """Pairs of judgments on one comparison count in the step of the later one."""
+    """Each judgment is held against all others on its comparison, whenever those were given."""
 
     def find(newest: list[Judged]) -> Trend:
         rows = [row for row in newest if row.outcome != Outcome.CANNOT_JUDGE]
@@ -65,7 +64,7 @@ def trend_of(project: Project, by: By) -> Trend:
 def _steps(rows: list[Judged], by: By) -> list[Step]:
     rows = sorted(rows, key=lambda row: (row.created_at, row.pk))
     comparison_N = np.array([row.comparison for row in rows], np.int64)
-    same_N, pairs_N = pairs_with_earlier(comparison_N, np.array([SIDES[row.side] for row in rows], np.int64))
+    same_N, others_N = company_of(rows)
     if by == By.DAY:
         step_N = np.array([row.created_at.toordinal() for row in rows], np.int64)
     else:
@@ -73,24 +72,24 @@ def _steps(rows: list[Judged], by: By) -> list[Step]:
     _steps, begins = np.unique(step_N, return_index=True)
     return [
         Step(
-            rows[begin].created_at, end - begin, _agreement(*(of[begin:end] for of in (comparison_N, same_N, pairs_N)))
+            rows[begin].created_at, end - begin, _agreement(*(of[begin:end] for of in (comparison_N, same_N, others_N)))
         )
         for begin, end in pairwise([*begins.tolist(), len(rows)])
     ]
 
 
-def _agreement(comparison_N: np.ndarray, same_N: np.ndarray, pairs_N: np.ndarray) -> Estimate:
+def _agreement(comparison_N: np.ndarray, same_N: np.ndarray, others_N: np.ndarray) -> Estimate:
     """Comparisons are what varies: all judgments of one stand or fall together."""
     _comparisons, place_N = np.unique(comparison_N, return_inverse=True)
-    found = share_of_clusters(np.bincount(place_N, weights=same_N), np.bincount(place_N, weights=pairs_N))
+    found = share_of_clusters(np.bincount(place_N, weights=same_N), np.bincount(place_N, weights=others_N))
     return Estimate(
         _("Agreement"),
-        _("Share of pairs of judgments on one comparison, the later of them in this step, that say the same."),
+        _("Share of the other judgments on the same comparisons that say the same as those of this step."),
         "share",
         found.value,
         found.low,
         found.high,
         found.n,
         _("comparisons"),
-        "" if found.value is not None else _("No comparison got a second judgment."),
+        "" if found.value is not None else _("Nobody else judged these comparisons yet."),
     )

@@ -246,7 +246,7 @@ def test_of_many_only_the_newest_are_read(project: Project, crowd: list[User], m
 
 
 @pytest.mark.parametrize("by", list(By))
-def test_pairs_in_all_steps_are_all_pairs(project: Project, crowd: list[User], by: By) -> None:
+def test_all_steps_together_are_all_pairs(project: Project, crowd: list[User], by: By) -> None:
     found = trend_of(project, by)
 
     pairs = [a == b for said in sides(project).values() for a, b in combinations(said.values(), 2)]
@@ -256,13 +256,34 @@ def test_pairs_in_all_steps_are_all_pairs(project: Project, crowd: list[User], b
     assert found.steps[0].agreement.n == sum(len(said) > 1 for said in sides(project).values())
 
 
+def test_steps_hold_each_judgment_against_all_others(
+    project: Project, crowd: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In steps of ten, by counting row by row."""
+    monkeypatch.setattr("annotator.selectors.trend.EACH", 10)
+
+    found = trend_of(project, By.NUMBER)
+
+    said = sides(project)
+    rows = list(Judgment.objects.current().select_related("assignment").order_by("created_at", "pk"))
+    for number, step in enumerate(found.steps):
+        same = [
+            preferred == row.preferred_id
+            for row in rows[10 * number : 10 * number + 10]
+            for rater, preferred in said[row.assignment.comparison_id].items()
+            if rater != row.assignment.rater_id
+        ]
+        assert step.agreement.value == (pytest.approx(sum(same) / len(same)) if same else None)
+    assert [step.judgments for step in found.steps] == [10, 10, 10, 6]
+
+
 def test_nobody_to_agree_with_says_so(project: Project, round: Round, raters: list[User]) -> None:
     judged(project, raters[0], limit=3)
 
     found = trend_of(project, By.DAY)
 
     assert found.is_empty
-    assert str(found.steps[0].agreement.reason) == "No comparison got a second judgment."
+    assert str(found.steps[0].agreement.reason) == "Nobody else judged these comparisons yet."
 
 
 # --- raters ----------------------------------------------------------------------------
