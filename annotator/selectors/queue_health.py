@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.clusters import share_of_clusters
 from annotator.models import Assignment, Round, RoundTally, User
+from annotator.selectors.kept import FINDINGS, SOON
 from annotator.selectors.quality import Estimate, share_of
 from annotator.selectors.rounds import COUNTED, leases_held
 
@@ -110,12 +111,20 @@ def depths_of(round: Round, comparisons: int) -> Depths:
     """Shares of comparisons by their number of judgments.
 
     comparisons  how many the round has; of more than FEW, whole blocks of the
-    table are drawn by chance, and intervals take blocks as what varies
+    table are drawn by chance, once a minute at most, and intervals take blocks as what varies
     """
-    is_sample = comparisons > FEW
-    percent = min(100.0 * SAMPLE / comparisons, 100.0) if is_sample else 100.0
+    if comparisons <= FEW:
+        return _depths(round, 100.0, is_sample=False)
+    kept: Depths | None = FINDINGS.get(f"depths-{round.pk}")
+    if kept is None:
+        kept = _depths(round, 100.0 * SAMPLE / comparisons, is_sample=True)
+        FINDINGS.put(f"depths-{round.pk}", kept, seconds=SOON)
+    return kept
+
+
+def _depths(round: Round, percent: float, *, is_sample: bool) -> Depths:
     with connection.cursor() as cursor:
-        cursor.execute(SAMPLED if is_sample else ALL, [percent, round.pk] if is_sample else [round.pk])
+        cursor.execute(SAMPLED if is_sample else ALL, [min(percent, 100.0), round.pk] if is_sample else [round.pk])
         rows = cursor.fetchall()
     if not rows:
         nothing = share_of(0, 0, FINISHED, FINISHED_MEANS, _("The round has no comparisons yet."))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from annotator.domain.worth import Point, Worth, worth_of
 from annotator.models import Checkpoint, Project
@@ -45,4 +46,10 @@ def value_of(project: Project) -> Value:
             by_snapshot.setdefault(snapshot.pk, Bought(judgments, estimate_named(MEASURED, found), checkpoint))
     points = sorted(by_snapshot.values(), key=lambda one: one.judgments)[-MOST:]
     known = [Point(one.judgments, one.accuracy.value or 0.0, one.accuracy.n) for one in points]
-    return Value(points, worth_of(known))
+    return Value(points, _worth(tuple(known)))
+
+
+@lru_cache(maxsize=64)
+def _worth(points: tuple[Point, ...]) -> Worth:
+    """The same points have the same worth, and a thousand fits take a while."""
+    return worth_of(points)
