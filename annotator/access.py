@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from annotator.domain.lifecycles import RoundState
@@ -160,6 +160,12 @@ def comparison_of(member: Member, comparison_id: int) -> Comparison:
 def member_of(member: Member, member_id: int) -> Member:
     rows = Member.objects.select_related("user", "project")
     return _only(rows.filter(pk=member_id, project=member.project_id), _("There is no such member in this project."))
+
+
+def asked_of(member: Member, user_id: int) -> User:
+    """Somebody who was lent a comparison of the project, whether they are a member still or not."""
+    lent = Assignment.objects.filter(rater=OuterRef("pk"), comparison__round__project=member.project_id)
+    return _only(User.objects.filter(Exists(lent), pk=user_id), _("Nobody of this number was asked in this project."))
 
 
 def invitation_with(token_sha256: str) -> Invitation:

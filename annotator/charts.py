@@ -1,10 +1,11 @@
-"""Curves of a run, and the leaderboard, as SVG images: drawn on the server, so the pages need no chart script."""
+"""Curves of a run, the leaderboard and the numbers as SVG images, drawn on the server: pages need no chart script."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import altair as alt
 import vl_convert
@@ -14,8 +15,11 @@ from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.ranking.standings import MIDDLE
 from annotator.selectors.leaderboard import Row
+from annotator.selectors.pace import HOUR, Span, Throughput
 from annotator.selectors.reports import Reliability
 from annotator.selectors.runs import Series
+from annotator.selectors.trend import By, Trend
+from annotator.selectors.worth import Value
 from training.metric_names import METRICS
 
 WIDTH, HEIGHT = 380, 180  # small, so that a phone need not shrink its labels much
@@ -209,6 +213,100 @@ def leaderboard_svg(rows: Sequence[Row], theme: Theme) -> str:
         base.mark_point(filled=True, color=theme.lines[0], opacity=1, size=60).encode(x="rating:Q"),
     )
     return _drawn(drawn, theme, ROW_WIDTH, ROW_HEIGHT * len(rows))
+
+
+def numbers_svg(found: Throughput | Trend | Value, theme: Theme) -> str:
+    """What the page of numbers shows, as the image that fits."""
+    if isinstance(found, Throughput):
+        return throughput_svg(found, theme)
+    return trend_svg(found, theme) if isinstance(found, Trend) else value_svg(found, theme)
+
+
+def throughput_svg(throughput: Throughput, theme: Theme) -> str:
+    """Judgments per hour or day as bars."""
+    length = throughput.span.step
+    rows = [
+        {"begins": _utc(step.begins), "ends": _utc(step.begins + length), "judgments": step.judgments}
+        for step in throughput.steps
+    ]
+    drawn = alt.layer(
+        alt.Chart({"values": rows})
+        .mark_bar(color=theme.lines[0])
+        .encode(
+            x=alt.X(
+                "begins:T",
+                title=None,
+                scale=alt.Scale(type="utc"),
+                axis=alt.Axis(format="%H:%M" if throughput.span == Span.DAY else "%m-%d", tickCount=6, grid=False),
+            ),
+            x2="ends:T",
+            y=alt.Y(
+                "judgments:Q",
+                title=gettext("Judgments per hour") if length == HOUR else gettext("Judgments per day"),
+                scale=alt.Scale(zero=True, nice=True),
+                axis=alt.Axis(format="~s", tickCount=5),
+            ),
+            y2=alt.datum(0),
+        )
+    )
+    return _drawn(drawn, theme, WIDTH, HEIGHT)
+
+
+def trend_svg(trend: Trend, theme: Theme) -> str:
+    """Agreement step by step, with intervals."""
+    rows, counted = [], 0
+    for step in trend.steps:
+        counted += step.judgments
+        found = step.agreement
+        if found.value is not None:
+            at = _utc(step.begins) if trend.by == By.DAY else counted
+            rows.append({"x": at, "value": found.value, "low": found.low, "high": found.high})
+    if trend.by == By.DAY:
+        axis = alt.Axis(format="%m-%d", tickCount=6, grid=False)
+        x = alt.X("x:T", title=None, scale=alt.Scale(type="utc"), axis=axis)
+    else:
+        x = alt.X("x:Q", title=gettext("Judgments"), axis=alt.Axis(format="~s", tickCount=6, grid=False))
+    y = alt.Y("low:Q", title=gettext("Agreement"), scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="~%"))
+    base = alt.Chart({"values": rows}).encode(x=x)
+    drawn = alt.layer(
+        base.mark_rule(color=theme.lines[0], opacity=0.45, strokeWidth=2).encode(y=y, y2="high:Q"),
+        base.mark_line(color=theme.lines[0], strokeWidth=1, opacity=0.4).encode(y="value:Q"),
+        base.mark_point(filled=True, color=theme.lines[0], opacity=1, size=30).encode(y="value:Q"),
+    )
+    return _drawn(drawn, theme, WIDTH, HEIGHT)
+
+
+def value_svg(value: Value, theme: Theme) -> str:
+    """Held-out accuracy against judgments, with intervals, and the law through it where there is one."""
+    rows = [
+        {"x": one.judgments, "value": one.accuracy.value, "low": one.accuracy.low, "high": one.accuracy.high}
+        for one in value.points
+    ]
+    law = [{"x": x, "value": y, "low": low, "high": high} for x, y, low, high in value.worth.curve]
+    x = alt.X(
+        "x:Q",
+        title=gettext("Judgments"),
+        scale=alt.Scale(type="log", nice=False),
+        axis=alt.Axis(format="~s", tickCount=5, grid=False),
+    )
+    y = alt.Y(
+        "low:Q",
+        title=gettext("Held-out accuracy"),
+        scale=alt.Scale(zero=False, nice=True),
+        axis=alt.Axis(format="~%", tickCount=5),
+    )
+    points, curve = alt.Chart({"values": rows}).encode(x=x), alt.Chart({"values": law}).encode(x=x)
+    drawn = alt.layer(
+        curve.mark_area(color=theme.lines[1], opacity=0.18).encode(y=y, y2="high:Q"),
+        curve.mark_line(color=theme.lines[1], strokeWidth=2).encode(y="value:Q"),
+        points.mark_rule(color=theme.lines[0], opacity=0.45, strokeWidth=2).encode(y=y, y2="high:Q"),
+        points.mark_point(filled=True, color=theme.lines[0], opacity=1, size=40).encode(y="value:Q"),
+    )
+    return _drawn(drawn, theme, WIDTH, HEIGHT)
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _drawn(chart: alt.LayerChart | alt.FacetChart, theme: Theme, width: int, height: int) -> str:

@@ -90,6 +90,13 @@ def folder_download(folder: Path, name: str) -> StreamingHttpResponse:
     return response
 
 
+class Echo:
+    """A file that hands back what is written to it, for writers whose lines are sent at once."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
 class _Outbox:
     """A file that can only be written to, and emptied."""
 

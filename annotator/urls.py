@@ -13,6 +13,7 @@ from annotator.views import (
     flags,
     gold,
     leaderboard,
+    numbers,
     projects,
     prompts,
     protocols,
@@ -78,6 +79,14 @@ one_checkpoint = [
     path("download/", checkpoints.download, name="checkpoint-download"),
 ]
 
+numbers_of = [
+    path("", numbers.index, name="numbers"),
+    path("raters/", numbers.raters, name="numbers-raters"),
+    path("hours.csv", numbers.hours, name="numbers-hours"),
+    path("leases/<int:user_id>/release/", numbers.release, name="numbers-release"),
+    path("charts/<slug:code>.<slug:theme>.svg", numbers.chart, name="numbers-chart"),
+]
+
 project: list[URLPattern | URLResolver] = [
     path("", projects.detail, name="project"),
     path("judge/", include(judge)),
@@ -107,6 +116,7 @@ project: list[URLPattern | URLResolver] = [
     path("rounds/<int:number>/", include(one_round)),
     path("runs/", runs.index, name="runs"),
     path("runs/<int:run_id>/", include(one_run)),
+    path("numbers/", include(numbers_of)),
     path("leaderboard/", leaderboard.index, name="leaderboard"),
     path("leaderboard/chart.<slug:theme>.svg", leaderboard.chart, name="leaderboard-chart"),
     path("checkpoints/", checkpoints.index, name="checkpoints"),

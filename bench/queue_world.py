@@ -126,7 +126,8 @@ def _fill(db: psycopg.Connection, project: int, comparisons: int, wanted: int, s
         PROMPT_ROWS,
         RESPONSE_ROWS,
         COMPARISON_ROWS,
-        *((ASSIGNMENT_ROWS, JUDGMENT_ROWS) if stored else ()),
+        TALLY_ROWS,
+        *((ASSIGNMENT_ROWS, JUDGMENT_ROWS, HOUR_ROWS) if stored else ()),
     ):
         db.execute(statement, values)
     for table in (
@@ -138,6 +139,8 @@ def _fill(db: psycopg.Connection, project: int, comparisons: int, wanted: int, s
         "member",
         "acknowledgement",
         "rendering",
+        "roundtally",
+        "raterhour",
     ):
         db.execute(SQL("VACUUM ANALYZE {}").format(Identifier(f"annotator_{table}")))
     db.execute("CHECKPOINT")
@@ -180,7 +183,6 @@ SELECT a.id, gen_random_uuid(), 'prefer', -1, c.first_id, 'five_point', 'a',
        (SELECT max(id) FROM annotator_protocol WHERE project_id = %(project)s), '{}', '{}', '[]', '', '', 20, a.ended_at
   FROM annotator_assignment a JOIN annotator_comparison c ON c.id = a.comparison_id WHERE c.round_id = %(round)s
 """
-JUDGED_ROWS = (ASSIGNMENT_ROWS, JUDGMENT_ROWS)
 TALLY_ROWS = """
 INSERT INTO annotator_roundtally (round_id, shard, comparisons, wanted, answered, set_aside, decided)
 SELECT round_id, 0, count(*), sum(wanted), sum(answered), 0, sum(for_first) FROM annotator_comparison

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from django.core.cache import cache
-from django.db.models import Max, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -23,8 +21,9 @@ from annotator.domain.agreement import (
     raters_against_others,
 )
 from annotator.domain.verdicts import Outcome
-from annotator.models import Checkpoint, CheckpointKind, Judgment, Project, Protocol, Round
-from annotator.selectors.quality import AGREEMENT, NEWEST, Estimate, agreement_shown, estimate_named
+from annotator.models import Checkpoint, CheckpointKind, Comparison, Project, Protocol, Round, User
+from annotator.selectors.quality import AGREEMENT, Estimate, agreement_shown, estimate_named
+from annotator.selectors.window import Judged, found_in, judgments_number
 
 Group = TypeVar("Group", int, str)
 
@@ -91,13 +90,11 @@ class Ceiling:
 
 
 def agreement_of_round(round: Round) -> AgreementTables:
-    judgments = Judgment.objects.filter(assignment__comparison__round=round)
-    return _kept(judgments, round.project, f"round-{round.pk}")
+    return _kept(round, round.project)
 
 
 def agreement_of_project(project: Project) -> AgreementTables:
-    judgments = Judgment.objects.filter(assignment__comparison__round__project=project)
-    return _kept(judgments, project, f"project-{project.pk}")
+    return _kept(project, project)
 
 
 def ceiling_of(tables: AgreementTables, project: Project, round: Round | None = None) -> Ceiling | None:
@@ -109,20 +106,20 @@ def ceiling_of(tables: AgreementTables, project: Project, round: Round | None = 
     return Ceiling(tables.without_ties, estimate_named("reward/accuracy", newest.metrics["reward/accuracy"]), newest)
 
 
-def _kept(judgments: QuerySet[Judgment], project: Project, scope: str) -> AgreementTables:
-    """Judgments are append-only, so the newest id names the whole state and the answer can be kept."""
-    newest = judgments.aggregate(newest=Max("pk"))["newest"] or 0
-    key = f"agreement-{scope}-{newest}"
-    found = cache.get(key)
-    if not isinstance(found, AgreementTables):
-        current = judgments.filter(superseded_by__isnull=True)
-        rows = current.order_by("-pk")[:NEWEST].values_list(
-            "assignment__comparison_id", "assignment__rater__username", "outcome", "value", "criteria",
-            "assignment__comparison__round__number", "assignment__comparison__prompt__tags",
-        )  # fmt: skip
-        found = _measured([_Row(*row) for row in rows], current.count(), _criteria(project))
-        cache.set(key, found, timeout=3600)
-    return found
+def _kept(scope: Project | Round, project: Project) -> AgreementTables:
+    def find(newest: list[Judged]) -> AgreementTables:
+        return _measured(_rows(newest), max(judgments_number(scope), len(newest)), _criteria(project))
+
+    return found_in(scope, "agreement", find)
+
+
+def _rows(newest: list[Judged]) -> list[_Row]:
+    """With what their comparisons are about."""
+    comparisons = Comparison.objects.filter(pk__in={one.comparison for one in newest})
+    about = {pk: (round, tags) for pk, round, tags in comparisons.values_list("pk", "round__number", "prompt__tags")}
+    return [
+        _Row(one.comparison, one.rater, one.outcome, one.value, one.criteria, *about[one.comparison]) for one in newest
+    ]
 
 
 def _criteria(project: Project) -> dict[str, str]:
@@ -134,7 +131,7 @@ def _criteria(project: Project) -> dict[str, str]:
 @dataclass(frozen=True)
 class _Row:
     comparison: int
-    rater: str
+    rater: int
     outcome: str
     value: float | None
     criteria: dict[str, Any]
@@ -182,16 +179,24 @@ def _titles(names: Iterable[str]) -> list[str | Promise]:
     return [AGREEMENT[name].title for name in names]
 
 
-def _raters(views: Views, people: Sequence[str]) -> Table:
+def _raters(views: Views, people: Sequence[int]) -> Table:
     found = raters_against_others(views, MOST)
-    rows = [Row(people[one.rater], [agreement_shown(name, getattr(one, name)) for name in OF_RATER]) for one in found]
+    names = User.objects.in_bulk([people[one.rater] for one in found])
+    rows = [
+        Row(names[people[one.rater]].username, [agreement_shown(name, getattr(one, name)) for name in OF_RATER])
+        for one in found
+    ]
     return Table(_titles(OF_RATER), rows, len(people) - len(rows))
 
 
-def _pairs(views: Views, people: Sequence[str]) -> Table:
+def _pairs(views: Views, people: Sequence[int]) -> Table:
     found, there = rater_pairs(views, MOST)
+    names = User.objects.in_bulk({people[place] for pair in found for place in (pair.one, pair.other)})
     rows = [
-        Row(f"{people[one.one]} · {people[one.other]}", [agreement_shown(name, getattr(one, name)) for name in OF_PAIR])
+        Row(
+            " · ".join(sorted(names[people[place]].username for place in (one.one, one.other))),
+            [agreement_shown(name, getattr(one, name)) for name in OF_PAIR],
+        )
         for one in found
     ]
     return Table(_titles(OF_PAIR), rows, there - len(rows))

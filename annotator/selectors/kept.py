@@ -1,8 +1,12 @@
-"""Rows that never change, read once by each process."""
+"""Rows that never change, read once by each process, and what a process worked out."""
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
 from functools import lru_cache
+from threading import Lock
+from typing import Any
 
 from annotator.models import Guideline, Protocol
 
@@ -32,3 +36,40 @@ def _protocol(pk: int) -> Protocol:
 @lru_cache(maxsize=1024)
 def _guideline(pk: int) -> Guideline:
     return Guideline.objects.get(pk=pk)
+
+
+class Shelf:
+    """What this process worked out, by name, handed out as it is: only what nobody changes may lie here.
+
+    Django's cache would copy it each time, and a copy of texts that wait for their language costs a millisecond each.
+    Without room, what was asked for longest ago goes first.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._room, self._lock = room, Lock()
+        self._kept: OrderedDict[str, tuple[float, Any]] = OrderedDict()
+
+    def get(self, name: str) -> Any:
+        """None where there is nothing, or it lies too long."""
+        with self._lock:
+            until, value = self._kept.get(name, (0.0, None))
+            if until < time.monotonic():
+                self._kept.pop(name, None)
+                return None
+            self._kept.move_to_end(name)
+            return value
+
+    def put(self, name: str, value: Any, *, seconds: float) -> None:
+        with self._lock:
+            self._kept[name] = (time.monotonic() + seconds, value)
+            self._kept.move_to_end(name)
+            while len(self._kept) > self._room:
+                self._kept.popitem(last=False)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._kept.clear()
+
+
+FINDINGS = Shelf(room=64)  # what pages show
+MANY, SOON = 2_000, 60.0  # over so many rows, pages work things out once in so many seconds at most

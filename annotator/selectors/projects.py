@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from annotator.domain.gold import SittingKind
 from annotator.domain.lifecycles import AssignmentState, CheckpointState, RoundState
 from annotator.models import (
+    Assignment,
     Checkpoint,
     CheckpointKind,
     Guideline,
     Invitation,
-    Judgment,
     Member,
     Project,
     Protocol,
+    RaterHour,
     Role,
     Round,
+    RoundTally,
     Sitting,
     User,
 )
 from annotator.selectors.kept import protocol_kept
+from annotator.selectors.pace import raters_lately
+
+PAGE = 50  # members on a page
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Overview:
     newest     the round that is open, or else the newest one that was not given up
     turning    an earlier round that still trains or waits for the next one's answers
     candidate  the newest policy that is neither promoted nor retired, if it is newer than the promoted one
-    judgments  current judgments in the whole project
+    judgments  current judgments on all comparisons in play
     raters     people who judged in the last seven days
     """
 
@@ -54,24 +58,14 @@ def project_overview(project: Project) -> Overview:
     latest = list(rounds[:2])
     newest = latest[0] if latest else None
     turning = next((round for round in latest[1:] if round.is_moving), None)
-    in_project = Q(assignment__comparison__round__project=project)
-    week_ago = timezone.now() - timedelta(days=7)
-    counts = (
-        Judgment.objects.current()
-        .filter(in_project)
-        .aggregate(
-            judgments=Count("id"),
-            raters=Count("assignment__rater", distinct=True, filter=Q(created_at__gte=week_ago)),
-        )
-    )
     promoted = promoted_policy(project)
     return Overview(
         newest=newest,
         turning=turning,
         promoted=promoted,
         candidate=_candidate(project, promoted),
-        judgments=counts["judgments"],
-        raters=counts["raters"],
+        judgments=RoundTally.objects.filter(round__in=project.rounds.all()).sums()["answered"],
+        raters=raters_lately(project),
         prompts=project.prompts.count(),
         guideline=guideline_newest(project),
     )
@@ -99,16 +93,34 @@ def memberships_of(user: User) -> QuerySet[Member]:
     )
 
 
+@dataclass(frozen=True)
+class MembersPage:
+    """after: the username that the next page begins behind, empty on the last one."""
+
+    members: list[Member]
+    after: str
+
+
+def members_page(project: Project, *, after: str = "") -> MembersPage:
+    """PAGE members by name, behind a name."""
+    found = list(members_of(project).filter(user__username__gt=after)[: PAGE + 1])
+    shown = found[:PAGE]
+    return MembersPage(shown, shown[-1].user.username if len(found) > PAGE else "")
+
+
 def members_of(project: Project) -> QuerySet[Member]:
-    """The project's people with how much each has judged, when last, and how their exams went."""
-    theirs = Q(user__assignments__comparison__round__project=project, user__assignments__state=AssignmentState.ANSWERED)
+    """The project's people by name with how much each has judged, when last, and how their exams went."""
+    hours = RaterHour.objects.filter(rater=OuterRef("user"), round__project=project).order_by().values("rater")
+    newest = Assignment.objects.filter(
+        rater=OuterRef("user"), state=AssignmentState.ANSWERED, comparison__round__project=project
+    ).order_by("-ended_at")
     exams = exams_of(project).filter(user=OuterRef("user")).order_by()
     failed = exams.filter(passed=False).values("user").annotate(n=Count("pk"))
     return (
         project.members.select_related("user")
         .annotate(
-            judged=Count("user__assignments", filter=theirs),
-            last_judged=Max("user__assignments__ended_at", filter=theirs),
+            judged=Coalesce(Subquery(hours.annotate(n=Sum("answered")).values("n")), 0),
+            last_judged=Subquery(newest.values("ended_at")[:1]),
             exam_passed=Exists(exams.filter(passed=True)),
             exams_failed=Coalesce(Subquery(failed.values("n")), 0),
         )

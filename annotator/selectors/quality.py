@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from django.core.cache import cache
-from django.db.models import Max, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -18,10 +16,11 @@ from django.utils.translation import gettext_lazy as _
 from annotator.domain.agreement import Agreement, Views, agreement_of
 from annotator.domain.shares import Z_95, wilson
 from annotator.domain.verdicts import Outcome
-from annotator.models import Judgment, Project, Round
+from annotator.models import Project, Round, User
+from annotator.selectors.window import Judged, found_in
 
 NOTHING_YET = _("Nothing to count yet.")
-NEWEST = 20_000  # judgments that are looked at; the pages say n, and more would change no digit that they show
+MOST = 25  # raters, the busiest; the page of all of them is another one
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,10 @@ class RaterQuality:
 
 @dataclass(frozen=True)
 class Quality:
-    """The judgments of a round, or of a project."""
+    """The newest judgments of a round, or of a project.
+
+    raters  the busiest, at most MOST of them
+    """
 
     judgments: int
     agreement: Estimate
@@ -182,14 +184,15 @@ class Quality:
     both_bad: Estimate
     seconds: Estimate
     raters: list[RaterQuality]
+    raters_left_out: int
 
 
 def quality_of_round(round: Round) -> Quality:
-    return _quality(Judgment.objects.filter(assignment__comparison__round=round), f"round-{round.pk}")
+    return found_in(round, "quality", _measured)
 
 
 def quality_of_project(project: Project) -> Quality:
-    return _quality(Judgment.objects.filter(assignment__comparison__round__project=project), f"project-{project.pk}")
+    return found_in(project, "quality", _measured)
 
 
 def estimates_of(metrics: dict[str, Any]) -> list[Estimate]:
@@ -236,61 +239,22 @@ def _metric_of(name: str) -> Metric:
     return Metric(name, _("Reported by the engine under this name."), "number")
 
 
-def _quality(judgments: QuerySet[Judgment], scope: str) -> Quality:
-    """Judgments are append-only, so the newest id names the whole state and the answer can be kept."""
-    newest = judgments.aggregate(newest=Max("pk"))["newest"] or 0
-    key = f"quality-{scope}-{newest}"
-    found = cache.get(key)
-    if not isinstance(found, Quality):
-        current = judgments.filter(superseded_by__isnull=True).order_by("-pk")[:NEWEST]
-        rows = current.values_list(
-            "assignment__comparison_id", "assignment__rater__username", "outcome", "value", "seconds",
-            "assignment__first_on_left",
-        )  # fmt: skip
-        found = _measured([_Row(*row) for row in rows])
-        cache.set(key, found, timeout=3600)
-    return found
-
-
-@dataclass(frozen=True)
-class _Row:
-    comparison: int
-    rater: str
-    outcome: str
-    value: float | None
-    seconds: float
-    first_on_left: bool
-
-    @property
-    def placed(self) -> float:
-        """On the axis; not a number where the answer has no place on it."""
-        return math.nan if self.value is None else self.value
-
-    @property
-    def side(self) -> str:
-        if not self.value:
-            return "equal"
-        return "first" if self.value < 0 else "second"
-
-    @property
-    def is_decided(self) -> bool:
-        return self.outcome == Outcome.PREFER
-
-    @property
-    def went_left(self) -> bool:
-        return (self.side == "first") == self.first_on_left
-
-
-def _measured(rows: list[_Row]) -> Quality:
+def _measured(rows: list[Judged]) -> Quality:
     counted = [row for row in rows if row.outcome != Outcome.CANNOT_JUDGE]
-    votes: dict[int, dict[str, str]] = defaultdict(dict)
+    votes: dict[int, dict[int, str]] = defaultdict(dict)
     for row in counted:
         votes[row.comparison][row.rater] = row.side
-    by_rater: dict[str, list[_Row]] = defaultdict(list)
+    by_rater: dict[int, list[Judged]] = defaultdict(list)
     for row in rows:
         by_rater[row.rater].append(row)
+    busiest = sorted(by_rater, key=lambda rater: -len(by_rater[rater]))[:MOST]
+    names = User.objects.in_bulk(busiest)
     found = agreement_of(
-        Views.of([row.comparison for row in counted], [row.rater for row in counted], [row.placed for row in counted]),
+        Views.of(
+            [row.comparison for row in counted],
+            [row.rater for row in counted],
+            [math.nan if row.value is None else row.value for row in counted],
+        ),
         wanted=("with_ties", "alpha_nominal"),
     )
     return Quality(
@@ -311,7 +275,8 @@ def _measured(rows: list[_Row]) -> Quality:
             _("Share of judgments that turn both answers down."),
         ),
         seconds=seconds_median(row.seconds for row in rows),
-        raters=[_rater(name, theirs, votes) for name, theirs in sorted(by_rater.items(), key=lambda i: -len(i[1]))],
+        raters=[_rater(names[rater], by_rater[rater], votes) for rater in busiest],
+        raters_left_out=len(by_rater) - len(busiest),
     )
 
 
@@ -325,9 +290,13 @@ def agreement_shown(name: str, found: Agreement) -> Estimate:
 
 def left_share(went_left: Sequence[bool]) -> Estimate:
     """Of judgments that prefer a side: whether each went to the left one."""
+    return left_share_of(sum(went_left), len(went_left))
+
+
+def left_share_of(left: int, decided: int) -> Estimate:
     return share_of(
-        sum(went_left),
-        len(went_left),
+        left,
+        decided,
         _("Went left"),
         _(
             "Share of decided judgments that prefer the left answer. Sides are drawn by chance, so one half is "
@@ -348,14 +317,14 @@ def seconds_median(seconds: Iterable[float]) -> Estimate:
     return Estimate(title, definition, "seconds", median(timed), low, high, n)
 
 
-def _left(rows: Iterable[_Row]) -> Estimate:
-    return left_share([row.went_left for row in rows if row.is_decided])
+def _left(rows: Iterable[Judged]) -> Estimate:
+    return left_share([row.went_left for row in rows if row.outcome == Outcome.PREFER])
 
 
-def _rater(name: str, rows: list[_Row], votes: dict[int, dict[str, str]]) -> RaterQuality:
-    others = [(row.side, side) for row in rows for rater, side in votes[row.comparison].items() if rater != name]
+def _rater(user: User, rows: list[Judged], votes: dict[int, dict[int, str]]) -> RaterQuality:
+    others = [(row.side, side) for row in rows for rater, side in votes[row.comparison].items() if rater != user.pk]
     return RaterQuality(
-        username=name,
+        username=user.username,
         judgments=len(rows),
         seconds=seconds_median(row.seconds for row in rows).value,
         left=_left(rows),

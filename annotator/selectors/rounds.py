@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from annotator.domain.lifecycles import AssignmentState, RoundState, RunKind, RunState
 from annotator.models import Assignment, Checkpoint, CheckpointKind, Judgment, Project, Round, RoundTally, Run
 
+COUNTED = 10_000  # leases that a page counts; of more, it says "at least"
+SHOWN = 50  # leases on the page of a round
 STAGES = (
     (RunKind.GENERATE, _("Write answers"), _("The policies answer the prompts of this round.")),
     (None, _("Collect judgments"), _("Raters compare the answers in pairs.")),
@@ -39,6 +41,11 @@ class RoundProgress:
     @property
     def share(self) -> float:
         return self.answered / self.wanted if self.wanted else 0.0
+
+    @property
+    def has_more(self) -> bool:
+        """Whether more is lent out than was counted."""
+        return self.held >= COUNTED
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,8 @@ def round_newest(project: Project) -> Round | None:
 
 
 def round_progress(round: Round) -> RoundProgress:
-    held = leases_held(round).filter(comparison__set_aside_at=None).count()
+    # Bounded, because more could only be counted by reading them all.
+    held = leases_held(round).filter(comparison__set_aside_at=None).order_by()[:COUNTED].count()
     return RoundProgress(**RoundTally.objects.filter(round=round).sums(), held=held)
 
 
@@ -113,12 +121,9 @@ def round_checkpoints(round: Round) -> tuple[Checkpoint | None, Checkpoint | Non
 
 
 def leases_held(round: Round) -> QuerySet[Assignment]:
-    """Who holds what work right now, oldest first."""
-    return (
-        Assignment.objects.filter(comparison__round=round, state=AssignmentState.HELD, check_kind="")
-        .select_related("rater")
-        .order_by("claimed_at")
-    )
+    """Who holds what work right now, by when it runs out; checks are no work, and nobody's to take back."""
+    held = Assignment.objects.filter(comparison__round=round, state=AssignmentState.HELD, check_kind="")
+    return held.select_related("rater").order_by("leased_until")
 
 
 def judgment_current(assignment: Assignment) -> Judgment | None:

@@ -114,6 +114,15 @@ def assignments_prolong(*, rater: User, project: Project) -> int:
     return assignments_of(rater, project).filter(state=AssignmentState.HELD).update(leased_until=until)
 
 
+def assignments_release(*, rater: User, project: Project) -> int:
+    """Take back what this rater holds, for others to claim, and return how many leases that were.
+
+    An answer that comes nevertheless is treated like one after a lease that ran out.
+    """
+    held = Assignment.objects.filter(rater=rater, comparison__round__project=project, state=AssignmentState.HELD)
+    return held.update(state=AssignmentState.LAPSED, ended_at=timezone.now())
+
+
 @transaction.atomic
 def assignment_skip(*, assignment: Assignment, flags: Collection[str] = ()) -> None:
     """Give a held comparison back; this rater will not see it again. Skipping twice is harmless.

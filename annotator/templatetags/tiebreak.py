@@ -102,6 +102,12 @@ def interval(estimate: Any) -> str:
 
 
 @register.filter
+def points(share: float) -> str:
+    """A difference of shares in percentage points."""
+    return _number(share * 100, 0 if abs(share) >= 0.1 else 1 if abs(share) >= 0.01 else 2)
+
+
+@register.filter
 def hundredths(share: float | None) -> str:
     """A share as a coordinate from 0 to 100, for drawings."""
     return f"{min(max(share or 0.0, 0.0), 1.0) * 100:.2f}"

@@ -168,7 +168,7 @@ def _members_page(
 ) -> HttpResponse:
     context = {
         **desk(member),
-        "members": select.members_of(member.project),
+        "page": select.members_page(member.project, after=request.GET.get("after", "")[:150]),
         "invitations": select.invitations_open(member.project),
         "roles": RoleForm().fields["role"].choices,  # type: ignore[attr-defined]
         "form": form,

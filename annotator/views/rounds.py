@@ -39,7 +39,7 @@ def detail(request: SignedInRequest, slug: str, number: int) -> HttpResponse:
         **_status(member, round),
         "quality": quality_of_round(round),
         "agreement": agreement_of_round(round),
-        "leases": select.leases_held(round),
+        "leases": select.leases_held(round)[: select.SHOWN],
         "policy": policy,
         "reward": reward,
         "estimates": estimates_of(policy.metrics) if policy else [],

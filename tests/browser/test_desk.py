@@ -98,6 +98,8 @@ PAGES = [
     ("olga", "/p/shop/protocol/"),
     ("olga", "/p/shop/agreement/"),
     ("olga", "/p/shop/agreement/?round=1"),
+    ("olga", "/p/shop/numbers/"),
+    ("olga", "/p/shop/numbers/raters/"),
     ("ann", "/p/shop/judge/"),
     ("ann", "/p/shop/judge/mine/"),
     ("ann", "UNDO"),

@@ -113,6 +113,11 @@ DOORS: dict[str, Door] = {
     "run-status": Door(READERS, NEVER),
     "run-cancel": Door(NEVER, owner_post(409)),
     "run-chart": Door(READERS, NEVER),
+    "numbers": Door(READERS, NEVER),
+    "numbers-raters": Door(READERS, NEVER),
+    "numbers-hours": Door((302, 404, 403, 403, 422, 404), NEVER),  # which period is not said
+    "numbers-release": Door(NEVER, owner_post(303)),
+    "numbers-chart": Door(READERS, NEVER),
     "leaderboard": Door(READERS, NEVER),
     "leaderboard-chart": Door((302, 404, 403, 404, 404, 404), NEVER),  # everybody in the shop preferred A: no rating
     "checkpoints": Door(READERS, NEVER),
@@ -168,6 +173,9 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
         rest = ["light"] if name == "leaderboard-chart" else rest
         rest = [turned.number + 1, held(cast.shop, cast.ann).pk] if name == "lease-release" else rest
         rest = [judged_by_rui.pk] if noun == "adjudicate" else rest
+        rest = (
+            ["throughput", "light"] if name == "numbers-chart" else [cast.ann.pk] if name == "numbers-release" else rest
+        )
         rest = [gold.pk] if name == "gold-retire" else [1] if name == "judge-guideline" else rest
         inside = [] if name in places or name == "invitation" else ["shop"]
         found[name] = reverse(name, args=[*inside, *rest])

@@ -1,0 +1,183 @@
+"""The newest judgments of a project, or of a round, without looking at all the others.
+
+No index leads from a project to its newest judgments, so they are looked for in
+ever wider ranges of ids, newest first, and kept. Judgments are append-only and a
+correction names what it supersedes: afterwards only what came since is read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar, cast
+
+from django.db.models import Max, Sum
+from django.utils import timezone
+
+from annotator.models import Judgment, Project, RaterHour, Round
+from annotator.models.judgments import JudgmentQuerySet
+from annotator.selectors.kept import FINDINGS, MANY, SOON, Shelf
+from annotator.selectors.votes import KEPT, SETTLED
+
+NEWEST = 20_000  # judgments that are looked at; the pages say n, and more would change no digit that they show
+
+WINDOWS = Shelf(room=8)  # each holds some megabytes
+
+
+Found = TypeVar("Found")
+
+
+class Judged(NamedTuple):
+    """One judgment and how it was shown; `comparison` and `rater` are ids."""
+
+    pk: int
+    supersedes: int | None
+    comparison: int
+    rater: int
+    outcome: str
+    value: float | None
+    seconds: float
+    first_on_left: bool
+    created_at: datetime
+    criteria: dict[str, dict[str, object]]
+
+    @property
+    def side(self) -> str:
+        if not self.value:
+            return "equal"
+        return "first" if self.value < 0 else "second"
+
+    @property
+    def went_left(self) -> bool:
+        return (self.side == "first") == self.first_on_left
+
+
+COLUMNS = (
+    "pk", "supersedes_id", "assignment__comparison_id", "assignment__rater_id", "outcome", "value", "seconds",
+    "assignment__first_on_left", "created_at", "criteria",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """What is kept: up to which id it was looked, the newest id among what was found, and when it was begun."""
+
+    begun: datetime
+    upto: int
+    newest: int
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """Among how many judgments, up to which one, and when by the clock of the process."""
+
+    newest: int
+    number: int
+    found_at: float
+    value: Any
+
+
+def judgments_newest(scope: Project | Round, *, now: datetime | None = None) -> list[Judged]:
+    """At most NEWEST of those that count now, oldest first."""
+    now = now or timezone.now()
+    mark, rows = _kept(scope)
+    newest = Judgment.objects.filter(created_at__lt=now - SETTLED).order_by("-pk").values_list("pk", flat=True)
+    settled = newest.first() or 0
+    if mark is None or mark.begun < now - KEPT:
+        mark, rows = _keep(scope, now, settled, _all(scope, settled))
+    elif settled > mark.upto:
+        mark, rows = _keep(scope, mark.begun, settled, _current([*rows, *_between(scope, mark.upto, settled)]))
+    return _current([*rows, *_read(_judgments(scope).filter(pk__gt=mark.upto))])
+
+
+def judgment_newest(scope: Project | Round) -> int:
+    """The id of the newest one, 0 before the first: it names what `judgments_newest` returns."""
+    mark, _rows = _kept(scope)
+    if mark is None:
+        rows = judgments_newest(scope)
+        return rows[-1].pk if rows else 0
+    since = _judgments(scope).filter(pk__gt=mark.upto).aggregate(newest=Max("pk"))["newest"]
+    return since or mark.newest
+
+
+def found_in(scope: Project | Round, what: str, find: Callable[[list[Judged]], Found]) -> Found:
+    """What `find` says of the newest judgments, kept under a name until there are others.
+
+    Over MANY judgments it is found anew once in SOON seconds at most: one more
+    changes little, and in a busy project every look would begin from the start.
+    """
+    name = f"{what}-{_name(scope)}"
+    kept: _Finding | None = FINDINGS.get(name)
+    if kept and kept.number >= MANY and time.monotonic() < kept.found_at + SOON:
+        return cast(Found, kept.value)
+    newest = judgment_newest(scope)
+    if kept and kept.newest == newest:
+        return cast(Found, kept.value)
+    rows = judgments_newest(scope)
+    value = find(rows)
+    FINDINGS.put(name, _Finding(newest, len(rows), time.monotonic(), value), seconds=KEPT.total_seconds())
+    return value
+
+
+def judgments_number(scope: Project | Round) -> int:
+    """How many there are, by the sums of the hours in which they were given."""
+    hours = RaterHour.objects.filter(round__in=scope.rounds.all() if isinstance(scope, Project) else [scope])
+    return hours.aggregate(answered=Sum("answered"))["answered"] or 0
+
+
+# --- what is kept ----------------------------------------------------------------
+
+
+def _kept(scope: Project | Round) -> tuple[_Mark | None, list[Judged]]:
+    found: tuple[_Mark, list[Judged]] | None = WINDOWS.get(_name(scope))
+    return found or (None, [])
+
+
+def _keep(scope: Project | Round, begun: datetime, upto: int, rows: list[Judged]) -> tuple[_Mark, list[Judged]]:
+    mark = _Mark(begun, upto, rows[-1].pk if rows else 0)
+    WINDOWS.put(_name(scope), (mark, rows), seconds=KEPT.total_seconds())
+    return mark, rows
+
+
+def _name(scope: Project | Round) -> str:
+    return f"{scope._meta.model_name}-{scope.pk}"
+
+
+# --- what is read ----------------------------------------------------------------
+
+
+def _all(scope: Project | Round, upto: int) -> list[Judged]:
+    """The newest up to an id. Where there are few, all of them: a search for more would end at the first judgment."""
+    if judgments_number(scope) <= NEWEST:
+        return _current(_read(_judgments(scope).filter(pk__lte=upto)))
+    return _between(scope, 0, upto)
+
+
+def _between(scope: Project | Round, low: int, high: int) -> list[Judged]:
+    """The newest whose ids are above `low` and not above `high`."""
+    rows: list[Judged] = []
+    width = 2 * NEWEST
+    while high > low and len(rows) < NEWEST:
+        begin = max(high - width, low)
+        rows = _current([*_read(_judgments(scope).filter(pk__gt=begin, pk__lte=high)), *rows])
+        high, width = begin, 2 * width
+    return rows
+
+
+def _judgments(scope: Project | Round) -> JudgmentQuerySet:
+    of = "round__project" if isinstance(scope, Project) else "round"
+    found: JudgmentQuerySet = Judgment.objects.filter(**{f"assignment__comparison__{of}": scope})
+    return found
+
+
+def _read(judgments: JudgmentQuerySet) -> list[Judged]:
+    return [Judged(*row) for row in judgments.order_by("pk").values_list(*COLUMNS)]
+
+
+def _current(rows: Iterable[Judged]) -> list[Judged]:
+    """Without what a later one supersedes; the newest of these."""
+    rows = list(rows)
+    superseded = {row.supersedes for row in rows}
+    return [row for row in rows if row.pk not in superseded][-NEWEST:]
