@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar, cast
 
-from django.db.models import Max, Sum
+from django.db.models import Max, QuerySet, Sum
 from django.utils import timezone
 
 from annotator.models import Judgment, Project, RaterHour, Round
-from annotator.models.judgments import JudgmentQuerySet
 from annotator.selectors.kept import FINDINGS, MANY, SOON, Shelf
 from annotator.selectors.votes import KEPT, SETTLED
 
@@ -166,13 +165,13 @@ def _between(scope: Project | Round, low: int, high: int) -> list[Judged]:
     return rows
 
 
-def _judgments(scope: Project | Round) -> JudgmentQuerySet:
+def _judgments(scope: Project | Round) -> QuerySet[Judgment]:
     of = "round__project" if isinstance(scope, Project) else "round"
-    found: JudgmentQuerySet = Judgment.objects.filter(**{f"assignment__comparison__{of}": scope})
+    found: QuerySet[Judgment] = Judgment.objects.filter(**{f"assignment__comparison__{of}": scope})
     return found
 
 
-def _read(judgments: JudgmentQuerySet) -> list[Judged]:
+def _read(judgments: QuerySet[Judgment]) -> list[Judged]:
     return [Judged(*row) for row in judgments.order_by("pk").values_list(*COLUMNS)]
 
 

@@ -114,15 +114,6 @@ def assignments_prolong(*, rater: User, project: Project) -> int:
     return assignments_of(rater, project).filter(state=AssignmentState.HELD).update(leased_until=until)
 
 
-def assignments_release(*, rater: User, project: Project) -> int:
-    """Take back what this rater holds, for others to claim, and return how many leases that were.
-
-    An answer that comes nevertheless is treated like one after a lease that ran out.
-    """
-    held = Assignment.objects.filter(rater=rater, comparison__round__project=project, state=AssignmentState.HELD)
-    return held.update(state=AssignmentState.LAPSED, ended_at=timezone.now())
-
-
 @transaction.atomic
 def assignment_skip(*, assignment: Assignment, flags: Collection[str] = ()) -> None:
     """Give a held comparison back; this rater will not see it again. Skipping twice is harmless.
@@ -161,17 +152,21 @@ def assignments_sweep(*, now: datetime | None = None) -> int:
     )
 
 
-def assignments_release(*, rater: User, project: Project) -> None:
-    """Free the slots of all that this rater holds; what they answer all the same is stored like a late answer.
+def assignments_release(*, rater: User, project: Project) -> int:
+    """Take back what this rater holds, for others to claim, and return how many leases of work that were.
 
+    An answer that comes nevertheless is treated like one after a lease that ran out.
     One statement for each, so that nobody who holds one comparison waits for another.
     """
     # A claim of theirs that is under way ends first, so that what it leased is given back too.
     rows("SELECT pg_advisory_xact_lock((%s::bigint << 32) + %s)", [project.pk, rater.pk])
-    for pk in assignments_of(rater, project).filter(state=AssignmentState.HELD).values_list("pk", flat=True):
-        Assignment.objects.filter(pk=pk, state=AssignmentState.HELD).update(
+    freed = 0
+    for pk, kind in assignments_of(rater, project).filter(state=AssignmentState.HELD).values_list("pk", "check_kind"):
+        is_freed = Assignment.objects.filter(pk=pk, state=AssignmentState.HELD).update(
             state=AssignmentState.LAPSED, ended_at=timezone.now()
         )
+        freed += is_freed and not kind
+    return freed
 
 
 def assignments_of(rater: User, project: Project) -> QuerySet[Assignment]:
