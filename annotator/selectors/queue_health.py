@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -145,7 +145,10 @@ def _depths(round: Round, percent: float, *, is_sample: bool) -> Depths:
         Depth(depth, share(np.where(depth_R == depth, n_R, 0), str(depth), DEPTH_MEANS))
         for depth in sorted({int(one) for one in depth_R})
     ]
-    return Depths(depths, share(finished_R, FINISHED, FINISHED_MEANS), int(n_R.sum()), is_sample)
+    finished = share(finished_R, FINISHED, FINISHED_MEANS)
+    if not is_sample:
+        finished = replace(finished, low=None, high=None, reason=_("All were counted."))
+    return Depths(depths, finished, int(n_R.sum()), is_sample)
 
 
 # Rows of (block, judgments, comparisons, finished ones).

@@ -125,7 +125,7 @@ def made(cast: Cast, number: int, *, judgments: int, accuracy: float) -> None:
 def test_raters_stand_with_n_and_interval_or_the_reason_for_none(olga: Client) -> None:
     page = text_of(olga.get(RATERS))
 
-    assert "ann 8 0 1 min 36 s 12.0 s Too few to say how far it may vary., n = 8" in page
+    assert "ann 8 0 1 min 36 s 12.0 s Too few to say how far it may vary. n = 8" in page
     assert "just now" in page
 
 
