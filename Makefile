@@ -8,7 +8,7 @@ ARGS ?=
 # One more than there are cores, at most four: a third of the time tests wait for a browser or another process.
 WORKERS ?= $(shell n=$$(($$(getconf _NPROCESSORS_ONLN) + 1)); echo $$((n > 4 ? 4 : n)))
 
-.PHONY: help setup setup-dev up logins test lint format types messages check parity bench-train trl starter browser clean
+.PHONY: help setup setup-dev up logins test lint format types messages check parity bench-train bench-queue trl starter browser clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -55,6 +55,9 @@ parity: setup-dev trl ## hold every loss against TRL, step for step (ARGS="--onl
 
 bench-train: setup-dev trl ## speed and memory of training beside TRL (ARGS="--only dpo_hh --rounds 1")
 	$(RUN) -m bench.train $(ARGS)
+
+bench-queue: setup-dev ## judgments a second over HTTP, 10,000 raters, a million comparisons (half an hour)
+	$(RUN) -m bench.queue $(ARGS)
 
 trl: setup-dev
 	@sh deploy/trl.sh

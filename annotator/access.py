@@ -13,6 +13,7 @@ from typing import TypeVar
 from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
+from annotator.domain.lifecycles import RoundState
 from annotator.exceptions import Forbidden, NotFound
 from annotator.models import (
     Assignment,
@@ -106,7 +107,17 @@ def assignment_of(member: Member, assignment_id: int) -> Assignment:
 
 ASKED = (
     Part(
-        Assignment, "a", "id", "comparison", "rater", "state", "first_on_left", "leased_until", "claimed_at", "ended_at"
+        Assignment,
+        "a",
+        "id",
+        "comparison",
+        "rater",
+        "state",
+        "check_kind",
+        "first_on_left",
+        "leased_until",
+        "claimed_at",
+        "ended_at",
     ),
     Part(Comparison, "c", "id", "round", "prompt", "first", "second", "set_aside_at"),
     Part(Round, "r", "id", "project", "number", "state"),
@@ -175,6 +186,21 @@ def round_of(member: Member, number: int) -> Round:
         rows.filter(number=number, project=member.project_id),
         _("There is no round %(number)s in this project.") % {"number": number},
     )
+
+
+def round_collecting(member: Member) -> Round:
+    """The round that takes judgments now."""
+    rows = Round.objects.select_related("project")
+    return _only(
+        rows.filter(project=member.project_id, state=RoundState.COLLECTING),
+        _("No round of this project collects judgments now."),
+    )
+
+
+def lease_of(member: Member, number: int, assignment_id: int) -> Assignment:
+    """Anybody's assignment in a round, for who may free its slot."""
+    rows = Assignment.objects.filter(comparison__round__project=member.project_id, comparison__round__number=number)
+    return _only(rows.filter(pk=assignment_id), _("There is no such lease in this round."))
 
 
 def run_of(member: Member, run_id: int) -> Run:

@@ -140,10 +140,13 @@ class ChildKilled(EngineFailed):
 # Database constraint → what its violation means to a person.
 CONSTRAINTS: dict[str, type[TiebreakError]] = {
     "comparison_slots_within_wanted": AssignmentLapsed,
-    "assignment_once_per_comparison_and_rater": Conflict,
+    "assignment_once_per_comparison_rater_and_check": Conflict,
     "one_first_judgment_per_assignment": Conflict,
     "judgment_is_append_only": Conflict,
     "judgment_has_answered_assignment": AssignmentLapsed,
+    "adjudication_is_append_only": Conflict,
+    "one_first_adjudication_per_comparison": Conflict,
+    "annotator_adjudication_supersedes_id_key": Conflict,  # two decided at once
     "one_open_round_per_project": RoundOpenAlready,
     "round_number_once_per_project": RoundOpenAlready,  # another owner was faster
     "one_live_run_per_round_and_kind": Conflict,

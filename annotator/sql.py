@@ -25,7 +25,8 @@ def rows(statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> lis
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement, parameters, prepare=PREPARES)
-        return cursor.fetchall() if cursor.description else []
+        result = cursor.pgresult
+        return cursor.fetchall() if result and result.nfields else []
 
 
 class Part:

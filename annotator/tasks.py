@@ -16,6 +16,7 @@ from annotator.engine import engine_start
 from annotator.services.assignments import assignments_sweep
 from annotator.services.rounds import round_advance, rounds_launch_due, rounds_to_advance
 from annotator.services.runs import run_execute, runs_to_ring
+from annotator.services.scores import rounds_to_score, scores_refresh
 
 QUEUE_OF = {RunKind.GENERATE: "generate"}  # everything else trains
 
@@ -42,6 +43,13 @@ def tick() -> None:
 def sweep() -> None:
     """Free the slots of leases that ran out."""
     assignments_sweep()
+
+
+@shared_task(ignore_result=True)
+def score() -> None:
+    """Say anew what a judgment of each comparison would tell, where a project asks the most informative first."""
+    for round in rounds_to_score():
+        scores_refresh(round=round)
 
 
 def ring() -> None:

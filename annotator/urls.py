@@ -4,9 +4,11 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from annotator.views import (
     account,
+    adjudication,
     agreement,
     annotate,
     checkpoints,
+    checks,
     entrance,
     flags,
     gold,
@@ -15,6 +17,7 @@ from annotator.views import (
     projects,
     prompts,
     protocols,
+    queue,
     rounds,
     runs,
     sittings,
@@ -39,9 +42,18 @@ judge = [
 
 members = [
     path("", projects.members, name="members"),
+    path("<int:member_id>/groups/", projects.member_groups, name="member-groups"),
     path("<int:member_id>/role/", projects.member_role, name="member-role"),
     path("<int:member_id>/attempt/", projects.member_attempt, name="member-attempt"),
     path("<int:member_id>/remove/", projects.member_remove, name="member-remove"),
+]
+
+hidden_checks = [
+    path("", checks.index, name="checks"),
+    path("pausing/", checks.pausing, name="checks-pausing"),
+    path("<int:member_id>/resume/", checks.resume, name="check-resume"),
+    path("<int:member_id>/exclude/", checks.exclude, name="check-exclude"),
+    path("<int:member_id>/include/", checks.include, name="check-include"),
 ]
 
 one_round = [
@@ -50,6 +62,7 @@ one_round = [
     path("launch/", rounds.launch, name="round-launch"),
     path("abandon/", rounds.abandon, name="round-abandon"),
     path("retry/", rounds.retry, name="round-retry"),
+    path("leases/<int:assignment_id>/release/", rounds.release, name="lease-release"),
 ]
 
 one_run = [
@@ -84,10 +97,17 @@ project: list[URLPattern | URLResolver] = [
     path("protocol/", protocols.protocol, name="protocol"),
     path("gold/", gold.index, name="gold"),
     path("gold/<int:gold_id>/retire/", gold.retire, name="gold-retire"),
+    path("checks/", include(hidden_checks)),
     path("flags/", flags.index, name="flags"),
     path("flags/<int:comparison_id>/put-back/", flags.put_back, name="flag-put-back"),
     path("flags/<int:comparison_id>/set-aside/", flags.set_aside, name="flag-set-aside"),
     path("agreement/", agreement.detail, name="agreement"),
+    path("queue/", queue.index, name="queue"),
+    path("queue/wanted/", queue.wanted, name="queue-wanted"),
+    path("queue/first/", queue.first, name="queue-first"),
+    path("adjudication/", adjudication.index, name="adjudication"),
+    path("adjudication/<int:comparison_id>/", adjudication.comparison, name="adjudicate"),
+    path("adjudication/<int:comparison_id>/note/", adjudication.note, name="adjudicate-note"),
     path("prompts/", prompts.index, name="prompts"),
     path("prompts/add/", prompts.add, name="prompts-add"),
     path("prompts/<int:prompt_id>/", prompts.detail, name="prompt"),

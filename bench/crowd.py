@@ -106,8 +106,14 @@ class Crowd:
             % (method, path, self.host.encode(), self.port, cookies, TOKEN.encode(), page.held, len(body), body)
         )
 
+    def request_for_cards(self, page: Page) -> bytes:
+        return self._head(page, b"GET", f"/p/{page.slug}/judge/next/".encode(), b"")
+
+    def request_for(self, page: Page, address: bytes, body: bytes) -> bytes:
+        return self._head(page, b"POST", address, body)
+
     async def open(self, page: Page, line: Line) -> None:
-        status, body = await line.send(self._head(page, b"GET", f"/p/{page.slug}/judge/next/".encode(), b""))
+        status, body = await line.send(self.request_for_cards(page))
         if status != 200:
             raise Refused(f"{status}: {body[:300]!r}")
         page.take(body)
@@ -116,7 +122,7 @@ class Crowd:
         """Judge what the page shows and take what comes back; seconds until it was there."""
         address, fields = page.cards.popleft()
         body = b"answer=" + random.choice(ANSWERS) + fields
-        request = self._head(page, b"POST", address, body)
+        request = self.request_for(page, address, body)
         began = time.perf_counter()
         status, answer = await line.send(request)
         seconds = time.perf_counter() - began

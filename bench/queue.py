@@ -18,15 +18,18 @@ import asyncio
 import json
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import psutil
 
 from bench.crowd import Crowd, Page, closed_loop, open_loop, opened
 from bench.instance import instance
+from bench.queue_floor import floor
 from bench.queue_world import RATERS, Rater, project_made, raters_made
 
 LINES = 16  # requests under way at a time
+SMALL = 1_000  # comparisons that many raters share: each takes as many judgments
 BUSY = 200  # raters of the closed loop, who take turns on the lines
 
 
@@ -35,6 +38,7 @@ def main() -> int:
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 100_000, 1_000_000])
     parser.add_argument("--stored", type=int, default=9, help="judgments on each comparison beforehand")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each closed loop")
+    parser.add_argument("--growth-seconds", type=float, default=60.0, help="at the open loop's rate, on every size")
     parser.add_argument("--open-minutes", type=float, default=10.0)
     parser.add_argument("--per-second", type=float, default=RATERS / 60)
     arguments = parser.parse_args()
@@ -54,23 +58,48 @@ def measured(arguments: argparse.Namespace, crowd: Crowd) -> dict[str, float]:
     raters = raters_made()
     rates: dict[int, float] = {}
     p95s: dict[int, float] = {}
+    projects: dict[int, int] = {}
     for size in arguments.sizes:
-        slug = f"of-{size}"
-        stored = arguments.stored if size > 1000 else 0
-        wanted = stored + 1 if size > 1000 else 100
-        project_made(slug, comparisons=size, wanted=max(wanted, 2), stored=stored, raters=raters)
-        print(f"{size} comparisons, {size * stored} judgments stored")
+        stored = arguments.stored if size > SMALL else 0
+        wanted = max(stored + 2, 2) if size > SMALL else SMALL
+        began = time.monotonic()
+        projects[size] = project_made(slug_of(size), comparisons=size, wanted=wanted, stored=stored, raters=raters)
+        say(f"{size:,} comparisons, {size * stored:,} judgments stored, written in {time.monotonic() - began:.0f} s")
+    for size in arguments.sizes:
         before = cpu_seconds()
-        found, seconds = asyncio.run(busy(crowd, slug, raters, arguments.seconds))
+        found, seconds = asyncio.run(busy(crowd, slug_of(size), raters, arguments.seconds))
         spent = {name: (after - before[name]) / len(found) * 1000 for name, after in cpu_seconds().items()}
-        print("  CPU per judgment, ms:", ", ".join(f"{name} {one:.2f}" for name, one in spent.items()))
-        rates[size], p95s[size] = len(found) / seconds, percentile(found, 0.95)
-        print(
-            f"  closed loop: {rates[size]:.0f} judgments/s, p50 {percentile(found, 0.5) * 1000:.1f} ms, "
-            f"p95 {p95s[size] * 1000:.1f} ms, p99 {percentile(found, 0.99) * 1000:.1f} ms, n = {len(found)}",
-            flush=True,
-        )
-    return {"judgments_per_s": round(min(rates.values()), 1)}
+        rates[size] = len(found) / seconds
+        say(f"{size:,}, closed loop of {LINES}: {rates[size]:.0f} judgments/s, {latencies(found)}")
+        say("  CPU per judgment, ms: " + ", ".join(f"{name} {one:.2f}" for name, one in spent.items()))
+    for size in arguments.sizes:
+        found = asyncio.run(arriving(crowd, slug_of(size), raters, arguments.per_second, arguments.growth_seconds))
+        p95s[size] = percentile(found, 0.95)
+        say(f"{size:,}, {arguments.per_second:.0f} a second for {arguments.growth_seconds:.0f} s: {latencies(found)}")
+    small, large = arguments.sizes[0], arguments.sizes[-1]
+    found = asyncio.run(arriving(crowd, slug_of(large), raters, arguments.per_second, arguments.open_minutes * 60))
+    say(f"{large:,}, {len(raters):,} raters, {arguments.open_minutes:g} min: {latencies(found)}")
+    lowest = floor(projects[large], slug_of(large), raters, seconds=arguments.seconds)
+    say(f"{large:,}, the same SQL by pgbench: {lowest:.0f} judgments/s")
+    return {
+        "judgments_per_s": round(min(rates.values()), 1),
+        "open_loop_p95_ms": round(percentile(found, 0.95) * 1000, 1),
+        "p95_growth_1m_over_1k": round(p95s[large] / p95s[small], 2),
+        "floor_ratio": round(rates[large] / lowest, 3),
+    }
+
+
+def slug_of(size: int) -> str:
+    return f"of-{size}"
+
+
+def latencies(found: list[float]) -> str:
+    parts = (f"p{share} {percentile(found, share / 100) * 1000:.1f} ms" for share in (50, 95, 99))
+    return f"{', '.join(parts)}, n = {len(found):,}"
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
 
 
 def cpu_seconds() -> dict[str, float]:
@@ -78,7 +107,7 @@ def cpu_seconds() -> dict[str, float]:
     found = {"web": 0.0, "database": 0.0, "load": sum(psutil.Process().cpu_times()[:2])}
     for process in psutil.process_iter(["name", "cmdline", "cpu_times"]):
         words = " ".join(process.info["cmdline"] or [])
-        kind = "web" if "gunicorn" in words else "database" if "postgres" in (process.info["name"] or "") else ""
+        kind = "web" if "granian" in words else "database" if "postgres" in (process.info["name"] or "") else ""
         if kind:
             found[kind] += sum(process.info["cpu_times"][:2])
     return found

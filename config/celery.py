@@ -27,6 +27,11 @@ app.conf.beat_schedule = {
         "schedule": 3.0,
         "options": {"queue": "default", "expires": 3.0},
     },
+    "score": {
+        "task": "annotator.tasks.score",
+        "schedule": 60.0,
+        "options": {"queue": "default", "expires": 60.0},
+    },
     "sweep": {
         "task": "annotator.tasks.sweep",
         "schedule": 30.0,

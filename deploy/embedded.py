@@ -41,6 +41,7 @@ POSTGRES_MAJOR = "18"
 ACCOUNTS = ("tiebreak", "postgres", "nobody")
 LONGEST_SOCKET = 100  # bytes; the kernel's limit is 107 on Linux and 103 on macOS
 START_SECONDS = 60.0  # recovery after a crash of a large database may take a while
+MEGABYTE = 1024 * 1024
 NOT_DURABLE = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")  # for tests: faster, lost with the power
 
 
@@ -91,6 +92,12 @@ class Home:
             shutil.rmtree(self.run, ignore_errors=True)
 
 
+def roomy() -> tuple[str, ...]:
+    """An eighth of the memory to keep pages in, up to 2 GB, and checkpoints that come seldom enough to be cheap."""
+    buffers = min(max(psutil.virtual_memory().total // 8 // MEGABYTE, 128), 2048)
+    return f"shared_buffers={buffers}MB", "max_wal_size=2GB", "checkpoint_timeout=15min"
+
+
 class Postgres:
     """One embedded Postgres: prepare(), then keep `kept()` running, then wait_until_ready()."""
 
@@ -120,7 +127,7 @@ class Postgres:
     def kept(self, *, launcher: int, lock: Path) -> Kept:
         command = [str(self.programs / "postgres"), "-D", str(self.data), "-k", str(self.sockets)]
         options = ["listen_addresses=", "max_connections=100", "timezone=UTC", "log_timezone=UTC"]
-        for option in (*options, *(() if self.durable else NOT_DURABLE)):
+        for option in (*options, *(roomy() if self.durable else NOT_DURABLE)):
             command += ["-c", option]
         return Kept(
             name="postgres",

@@ -6,7 +6,7 @@ Promises, each of which the launcher leans on:
 3. When the launcher is gone (even by kill -9), the child is stopped in the same way.
 4. When the keeper itself is killed, the kernel kills its child (Linux only; elsewhere the child stays behind).
 
-The command stands in the file and not on our command line, so that `pkill -f gunicorn` hits gunicorn only.
+The command stands in the file and not on our command line, so that `pkill -f granian` hits granian only.
 """
 
 import contextlib

@@ -4,7 +4,7 @@
         ├── keeper ── Postgres         embedded, unless DATABASE_URL says where one is
         ├── keeper ── Redis            embedded, unless CELERY_BROKER_URL says where one is
         └── honcho
-            ├── keeper ── gunicorn     pages and API
+            ├── keeper ── granian      pages and API
             ├── keeper ── celery ×3    one worker per queue: default, generate, train
             └── keeper ── celery beat  the clock: tick and sweep
 
@@ -140,10 +140,22 @@ def serve(settings: Any, home: Home, lock: Path, watch: Watch) -> None:
 def commands(bind: str, port: int) -> dict[str, list[str]]:
     """Name → command of each process. To grow beyond one machine, run these very commands elsewhere."""
     python = sys.executable
-    address = f"[{bind}]:{port}" if ":" in bind else f"{bind}:{port}"
-    web = [python, "-m", "gunicorn", "config.wsgi", "--bind", address, "--worker-class", "gthread"]
-    web += ["--workers", "2", "--threads", "8", "--timeout", "60", "--graceful-timeout", "3"]
-    web += ["--log-level", "warning", "--no-control-socket"]
+    web = [
+        python,
+        "-m",
+        "granian",
+        "config.wsgi:application",
+        "--interface",
+        "wsgi",
+        "--host",
+        bind,
+        "--port",
+        str(port),
+    ]
+    # Threads wait for the database while others compute; idle ones stay, because each keeps a connection.
+    web += ["--workers", "2", "--blocking-threads", "8", "--blocking-threads-idle-timeout", "600"]
+    web += ["--respawn-failed-workers", "--respawn-interval", "0.2", "--workers-kill-timeout", "3"]
+    web += ["--http", "1", "--no-ws", "--log-level", "warning"]
     celery = [python, "-m", "celery", "--quiet", "--app", "config"]
 
     def worker(queue: str, threads: int) -> list[str]:
@@ -178,7 +190,7 @@ def port_check(bind: str, port: int) -> None:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(bind, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn does
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
             probe.bind(address)
     except socket.gaierror:
         raise CannotStart(f"TIEBREAK_BIND={bind!r} is not an address of this machine.") from None

@@ -47,8 +47,9 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
 }
 RECIPES = ("sft", "reward", "dpo", "generate", "evaluate")
 SERVICES_IN_ORDER = (
-    "protocols", "entrance", "projects", "prompts", "comparisons", "renderings", "flags", "assignments", "judgments",
-    "raters", "gold", "sittings", "snapshots", "checkpoints", "runs", "rounds",
+    "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "queue", "scores", "gold", "flags",
+    "assignments", "checks", "judgments", "adjudication", "raters", "sittings", "snapshots", "checkpoints", "runs",
+    "rounds",
 )  # fmt: skip
 
 

@@ -77,6 +77,8 @@ class PreferenceRecord(CriterionVotes):
     strength      mean absolute strength of the judgments, in [0, 1]; 0.5 = slightly, 1 = clearly
     round         the round it was judged in; a snapshot also holds the rows of earlier rounds
     criteria      the same for each criterion that was asked beside the overall question
+    adjudicated   whether one person decided it where the judgments left it open; prefer_first, tie_share and strength
+                  are then what they said
     """
 
     comparison_id: str
@@ -86,6 +88,7 @@ class PreferenceRecord(CriterionVotes):
     second: Completion
     round: int = Field(default=1, ge=1)
     criteria: dict[str, CriterionVotes] = {}
+    adjudicated: bool = False
     split: Split
 
 

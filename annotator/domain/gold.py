@@ -24,6 +24,7 @@ class GoldUse(StrEnum):
     EXAMPLE = "example"  # stands in the guidelines
     PRACTICE = "practice"  # answered with feedback at once
     EXAM = "exam"  # decides whether a rater may begin
+    CHECK = "check"  # stands unmarked among the pairs of a round
 
 
 class SittingKind(StrEnum):
@@ -44,6 +45,7 @@ USE_WORDS: dict[GoldUse, str] = {
     GoldUse.EXAMPLE: _("Example in the guidelines"),
     GoldUse.PRACTICE: _("Practice, with feedback"),
     GoldUse.EXAM: _("Exam"),
+    GoldUse.CHECK: _("Hidden check"),
 }
 
 

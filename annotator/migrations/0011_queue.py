@@ -138,6 +138,16 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AlterField(
+            model_name="comparison",
+            name="round",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="comparisons",
+                to="annotator.round",
+            ),
+        ),
+        migrations.AlterField(
             model_name="judgment",
             name="guideline",
             field=models.ForeignKey(

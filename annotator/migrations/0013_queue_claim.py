@@ -58,24 +58,28 @@ DECLARE
     made bigint[] := '{}';
     picked bigint;
     one bigint;
-    ordered text;
+    grows_old boolean;
+    ordered text := p_orders[1];
     control_first boolean;
     drawn float8;
     leaning int;
     on_left boolean;
 BEGIN
     -- The same person in two tabs: the second claim waits and then finds the first one's leases.
-    PERFORM 1 FROM annotator_member WHERE project_id = p_project AND user_id = p_rater FOR NO KEY UPDATE;
-    SELECT coalesce(array_agg(a.id ORDER BY a.claimed_at, a.id), '{}') INTO mine
+    PERFORM pg_advisory_xact_lock((p_project << 32) + p_rater);
+    -- A lease begins anew once a part of it is gone; writing it on every judgment would tell nobody anything.
+    SELECT coalesce(array_agg(a.id ORDER BY a.claimed_at, a.id), '{}'),
+           coalesce(bool_or(a.leased_until < until - make_interval(mins => p_minutes) / 8), false)
+      INTO mine, grows_old
       FROM annotator_assignment a JOIN annotator_comparison c ON c.id = a.comparison_id
       JOIN annotator_round r ON r.id = c.round_id
      WHERE a.rater_id = p_rater AND a.state = 'held' AND r.project_id = p_project AND r.state <> 'abandoned';
-    -- A lease begins anew once a part of it is gone; writing it on every judgment would tell nobody anything.
-    UPDATE annotator_assignment SET leased_until = until
-     WHERE id = ANY(mine) AND leased_until < until - make_interval(mins => p_minutes) / 8;
+    IF grows_old THEN
+        UPDATE annotator_assignment SET leased_until = until WHERE id = ANY(mine);
+    END IF;
     SELECT id INTO its_round FROM annotator_round WHERE project_id = p_project AND state = 'collecting';
     WHILE its_round IS NOT NULL AND cardinality(mine) + cardinality(made) < p_wanted LOOP
-        drawn := random() * (SELECT sum(share) FROM unnest(p_shares) share);
+        drawn := random();  -- the shares sum to 1
         FOR place IN 1..cardinality(p_orders) LOOP
             ordered := p_orders[place];
             drawn := drawn - p_shares[place];

@@ -1,5 +1,6 @@
 """The nouns: what one row means, and what can never be stored."""
 
+from annotator.models.adjudications import Adjudication
 from annotator.models.comparisons import Assignment, Comparison
 from annotator.models.flags import Flag
 from annotator.models.gold import Gold, Sitting, SittingAnswer
@@ -24,6 +25,7 @@ from annotator.models.tallies import RaterHour, RoundTally
 
 __all__ = [
     "Acknowledgement",
+    "Adjudication",
     "Assignment",
     "Checkpoint",
     "CheckpointKind",

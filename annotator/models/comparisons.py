@@ -8,6 +8,7 @@ from django.db.models.expressions import Combinable, OrderBy
 from django.db.models.functions import Random
 from django.utils import timezone
 
+from annotator.domain.checks import CheckKind
 from annotator.domain.lifecycles import AssignmentState
 from annotator.models.choices import choices_of, one_of
 from annotator.models.prompts import Response
@@ -28,6 +29,16 @@ class ComparisonQuerySet(models.QuerySet["Comparison"]):
         return self.filter(set_aside_at__isnull=True)
 
 
+class ComparisonManager(models.Manager["Comparison"]):
+    """The comparisons of the rounds, without those that were made of gold to check raters."""
+
+    def get_queryset(self) -> ComparisonQuerySet:
+        return ComparisonQuerySet(self.model, using=self._db).filter(gold__isnull=True)
+
+    def in_play(self) -> ComparisonQuerySet:
+        return self.get_queryset().in_play()
+
+
 class Comparison(models.Model):
     """Two responses to one prompt inside a round, to be judged by `wanted` people.
 
@@ -44,9 +55,12 @@ class Comparison(models.Model):
     priority      2 comes before all others, −2 after them
     shuffle       its place in an order by chance
     score         how much a judgment of it is expected to tell; only comparisons of one round are compared by it
+    gold          what it was made of, to check raters: it wants nobody, so the queue never hands it out as work,
+                  and `objects` leaves it out
     """
 
-    round = models.ForeignKey("annotator.Round", models.CASCADE, related_name="comparisons")
+    # It stands first in a constraint below, and what has one index less is written faster.
+    round = models.ForeignKey("annotator.Round", models.CASCADE, related_name="comparisons", db_index=False)
     prompt = models.ForeignKey("annotator.Prompt", models.CASCADE, related_name="comparisons")
     first = models.ForeignKey("annotator.Response", models.PROTECT, related_name="+")
     second = models.ForeignKey("annotator.Response", models.PROTECT, related_name="+")
@@ -62,9 +76,11 @@ class Comparison(models.Model):
     priority = models.SmallIntegerField(default=0)
     shuffle = models.FloatField(db_default=Random())
     score = models.FloatField(default=0.0)
+    gold = models.ForeignKey("annotator.Gold", models.CASCADE, null=True, related_name="comparisons", db_index=False)
     created_at = models.DateTimeField(default=timezone.now)
 
-    objects = ComparisonQuerySet.as_manager()
+    objects = ComparisonManager()
+    with_checks = ComparisonQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]
@@ -75,6 +91,12 @@ class Comparison(models.Model):
             ),
             models.CheckConstraint(condition=Q(priority__range=(-2, 2)), name="comparison_priority_is_known"),
             models.UniqueConstraint(fields=["round", "first", "second"], name="comparison_once_per_round"),
+            models.CheckConstraint(
+                condition=Q(gold__isnull=True) | Q(wanted=0), name="comparison_of_gold_wants_nobody"
+            ),
+            models.UniqueConstraint(
+                fields=["gold", "round"], condition=Q(gold__isnull=False), name="comparison_of_gold_once_per_round"
+            ),
         ]
         indexes = [
             # One per order in which the queue may hand out, so that a claim reads one entry however many there are.
@@ -91,12 +113,16 @@ class Comparison(models.Model):
 
 
 class Assignment(models.Model):
-    """A lease of one comparison by one rater, with the sides as they are shown."""
+    """A lease of one comparison by one rater, with the sides as they are shown.
+
+    check_kind  empty for work; a hidden check takes no slot, and what is said to it counts for nothing but the check
+    """
 
     # Both stand first in an index below.
     comparison = models.ForeignKey(Comparison, models.CASCADE, related_name="assignments", db_index=False)
     rater = models.ForeignKey("annotator.User", models.PROTECT, related_name="assignments", db_index=False)
     state = models.CharField(max_length=10, choices=choices_of(AssignmentState), default=AssignmentState.HELD.value)
+    check_kind = models.CharField(max_length=10, choices=choices_of(CheckKind), blank=True, default="", db_default="")
     first_on_left = models.BooleanField()
     leased_until = models.DateTimeField()
     claimed_at = models.DateTimeField(default=timezone.now)
@@ -104,7 +130,12 @@ class Assignment(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["comparison", "rater"], name="assignment_once_per_comparison_and_rater"),
+            models.UniqueConstraint(
+                fields=["comparison", "rater", "check_kind"], name="assignment_once_per_comparison_rater_and_check"
+            ),
+            models.CheckConstraint(
+                condition=Q(check_kind__in=["", *one_of(CheckKind)]), name="assignment_check_kind_is_known"
+            ),
             models.CheckConstraint(condition=Q(state__in=one_of(AssignmentState)), name="assignment_state_is_known"),
         ]
         indexes = [
@@ -112,6 +143,7 @@ class Assignment(models.Model):
             models.Index(fields=["rater", "id"], name="assignment_of_rater_newest"),
             models.Index(fields=["rater"], condition=Q(state="held"), name="assignment_held_by"),
             models.Index(fields=["leased_until"], condition=Q(state="held"), name="assignment_held_until"),
+            models.Index(fields=["rater"], condition=~Q(check_kind=""), name="assignment_checking"),
         ]
 
     def __str__(self) -> str:

@@ -5,17 +5,49 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from annotator.domain.verdicts import Outcome
 from annotator.models.choices import choices_of
+from annotator.models.projects import Member
 
 
 class JudgmentQuerySet(models.QuerySet["Judgment"]):
     def current(self) -> JudgmentQuerySet:
         """Judgments that no later one supersedes: the ones that count."""
         return self.filter(superseded_by__isnull=True)
+
+    def trusted(self) -> JudgmentQuerySet:
+        """Without those of raters whom an owner excluded: what is learnt from."""
+        return self.exclude(_excluded())
+
+    def excluded(self) -> JudgmentQuerySet:
+        """Those that `trusted` leaves out."""
+        return self.filter(_excluded())
+
+
+def _excluded() -> Exists:
+    return Exists(
+        Member.objects.filter(
+            project=OuterRef("assignment__comparison__round__project"),
+            user=OuterRef("assignment__rater"),
+            excluded_at__isnull=False,
+        )
+    )
+
+
+class JudgmentManager(models.Manager["Judgment"]):
+    """What people said about the comparisons of the rounds, without answers to hidden checks.
+
+    Leaving checks out is what happens by itself: a reader that should see them says `with_checks`.
+    """
+
+    def get_queryset(self) -> JudgmentQuerySet:
+        return JudgmentQuerySet(self.model, using=self._db).filter(is_check=False)
+
+    def current(self) -> JudgmentQuerySet:
+        return self.get_queryset().current()
 
 
 class Judgment(models.Model):
@@ -31,6 +63,7 @@ class Judgment(models.Model):
     edited     the preferred response as the rater improved it, empty where they did not
     seconds    from the pair being shown to the answer
     supersedes the earlier answer that this one corrects
+    is_check   whether its assignment is a hidden check; a trigger says so, whoever writes
     """
 
     assignment = models.ForeignKey("annotator.Assignment", models.PROTECT, related_name="judgments")
@@ -49,9 +82,11 @@ class Judgment(models.Model):
     seconds = models.FloatField(default=0.0)
     guideline = models.ForeignKey("annotator.Guideline", models.PROTECT, null=True, related_name="+", db_index=False)
     supersedes = models.OneToOneField("self", models.PROTECT, null=True, related_name="superseded_by")
+    is_check = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(default=timezone.now)
 
-    objects = JudgmentQuerySet.as_manager()
+    objects = JudgmentManager()
+    with_checks = JudgmentQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]

@@ -10,6 +10,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from annotator.domain.overlap import HIGHEST_BOUND, LOWEST_BOUND
+
 
 class User(AbstractUser):
     """A person. What they may do is said by their Members; `is_staff` may create projects.
@@ -33,7 +35,11 @@ class Content(models.TextChoices):
 
 
 class Project(models.Model):
-    """One model being shaped by one group of people under one protocol."""
+    """One model being shaped by one group of people under one protocol.
+
+    pausing_stopped_at  since when nobody is paused by itself, because too many were; None while pausing goes on
+    pausing_looked_at   when an owner last looked at that and let it go on
+    """
 
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=120)
@@ -64,7 +70,26 @@ class Project(models.Model):
         help_text="Share of the comparisons that are drawn and handed out by chance, whatever the strategy.",
     )
     daily_quota = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Judgments that a rater may give in a day (UTC). Empty: as many as they like."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Judgments that a rater may give in a day (UTC). Empty: as many as they like.",
+    )
+    adaptive_most = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(LOWEST_BOUND), MaxValueValidator(HIGHEST_BOUND)],
+        help_text="Judgments that a comparison may get while they disagree. Empty: k stays as it was planned.",
+    )
+    adaptive_certainty = models.FloatField(
+        default=0.95,
+        validators=[MinValueValidator(0.6), MaxValueValidator(0.999)],
+        help_text="How sure judgments have to be of the better answer for no more to be asked for.",
+    )
+    tag_rules = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Tag of a prompt → the group that is asked and the priority, for its comparisons.",
     )
     lease_minutes = models.PositiveSmallIntegerField(
         default=20,
@@ -102,6 +127,9 @@ class Project(models.Model):
     exam_again = models.BooleanField(
         default=True, help_text="Whether a guideline that has to be read asks for the exam again."
     )
+    checks = models.JSONField(default=dict, blank=True, help_text="domain.checks.CheckRules, where they differ.")
+    pausing_stopped_at = models.DateTimeField(null=True, blank=True)
+    pausing_looked_at = models.DateTimeField(null=True, blank=True)
     auto_promote = models.BooleanField(
         default=True,
         help_text="Promote a new checkpoint by itself when its win rate is above one half with 95 % confidence.",
@@ -133,6 +161,10 @@ class Member(models.Model):
     shown_around_at   when they had been shown around the judgment page
     further_attempts  at the exam, which an owner granted beside the usual ones
     groups            audiences that they belong to, such as a language or a field they know
+    paused_at         since when they get no pairs because a measure fell below its threshold; an owner may resume them
+    paused_reason     {"measure", "value", "low", "high", "n", "bound"} as they were then
+    resumed_at        when an owner let them go on; answers from before are not looked at any more
+    excluded_at       since when they get no pairs and nothing is learnt from their judgments, which stay
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="members")
@@ -142,6 +174,10 @@ class Member(models.Model):
     shown_around_at = models.DateTimeField(null=True)
     further_attempts = models.PositiveSmallIntegerField(default=0)
     groups = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    paused_at = models.DateTimeField(null=True)
+    paused_reason = models.JSONField(default=dict)
+    resumed_at = models.DateTimeField(null=True)
+    excluded_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -153,6 +189,11 @@ class Member(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} ({self.role})"
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether they get no pairs now."""
+        return self.paused_at is not None or self.excluded_at is not None
 
 
 class Invitation(models.Model):

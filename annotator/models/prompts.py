@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -14,8 +16,18 @@ class Split(models.TextChoices):
     HOLDOUT = "holdout", _("Holdout")  # never trained on; what every accuracy is measured on
 
 
+class PromptManager(models.Manager["Prompt"]):
+    """The prompts that policies answer, without those that were made of gold to check raters."""
+
+    def get_queryset(self) -> models.QuerySet[Prompt]:
+        return super().get_queryset().filter(gold__isnull=True)
+
+
 class Prompt(models.Model):
-    """A conversation that wants an answer. Rows never change; the split is fixed by the content."""
+    """A conversation that wants an answer. Rows never change; the split is fixed by the content.
+
+    gold  what it was made of, to check raters; `objects` leaves it out
+    """
 
     project = models.ForeignKey("annotator.Project", models.CASCADE, related_name="prompts")
     messages = models.JSONField()
@@ -23,12 +35,18 @@ class Prompt(models.Model):
     split = models.CharField(max_length=10, choices=Split.choices)
     tags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
     source = models.CharField(max_length=200, blank=True)
+    gold = models.OneToOneField("annotator.Gold", models.CASCADE, null=True, related_name="prompt")
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = PromptManager()
+    with_checks: ClassVar[models.Manager[Prompt]] = models.Manager()
 
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(fields=["project", "content_sha256"], name="prompt_once_per_project"),
+            models.UniqueConstraint(
+                fields=["project", "content_sha256"], condition=Q(gold__isnull=True), name="prompt_once_per_project"
+            ),
             models.CheckConstraint(condition=Q(split__in=Split.values), name="prompt_split_is_known"),
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from annotator.domain.asking import Asking, ReasonWish
 
@@ -38,7 +39,7 @@ class Protocol(models.Model):
     def __str__(self) -> str:
         return f"{self.project}, protocol v{self.version}"
 
-    @property
+    @cached_property
     def asking(self) -> Asking:
         return Asking.of(
             preset=self.preset,

@@ -44,6 +44,7 @@ class RaterHour(models.Model):
     """What one person did in one hour for one round.
 
     answered  comparisons judged and not taken back; skipped: passed on
+    checks    those among the answered that were hidden checks: work of the rater, no progress of the round
     decided   first answers that prefer a side; left: those that prefer the left one
     seconds   that the judgments took, each at most CAP: a page that stood open over lunch is no work
     """
@@ -54,6 +55,7 @@ class RaterHour(models.Model):
     rater = models.ForeignKey("annotator.User", models.PROTECT, related_name="hours", db_index=False)
     hour = models.DateTimeField()
     answered = models.IntegerField(default=0)
+    checks = models.IntegerField(default=0, db_default=0)
     skipped = models.IntegerField(default=0)
     decided = models.IntegerField(default=0)
     left = models.IntegerField(default=0)

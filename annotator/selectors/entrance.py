@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 from enum import StrEnum
 
+from django.db.models import Sum
+from django.utils import timezone
+
 from annotator.domain.gold import GoldUse, can_be_answered
-from annotator.models import Content, Gold, Guideline, Member, Project, Role, Sitting
+from annotator.models import Content, Gold, Guideline, Member, Project, RaterHour, Role, Sitting
 from annotator.selectors.projects import exams_of, guideline_newest, protocol_newest
 
 
 class Step(StrEnum):
+    PAUSED = "paused"  # by what checks found, or excluded by an owner
     CONTENT = "content"  # unsettling content: do they want to see it?
     DECLINED = "declined"  # they do not
     GUIDELINE = "guideline"  # a version that they have not read yet
     EXAM = "exam"  # a pass mark that they have not reached yet
+    QUOTA = "quota"  # as many judgments as the project wants from one person a day
     OPEN = "open"  # nothing
 
 
@@ -24,11 +30,15 @@ class Entrance:
 
     guideline  the newest version
     read       the newest version that this member said they had read, None before the first
+    today      what this member judged today (UTC); counted only where the project has a daily quota
+    left       how many more may be claimed today, None for any number
     """
 
     step: Step
     guideline: Guideline | None
     read: Guideline | None
+    today: int = 0
+    left: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -37,18 +47,27 @@ class Entrance:
 
 @dataclass(frozen=True)
 class Standing:
-    """What decides about the guidelines: the newest version, the newest that was read, and the newest that must be."""
+    """The guidelines: the newest version, the newest that was read, and the newest that must be; judgments of today."""
 
     newest: Guideline | None
     read: Guideline | None
     must_read: int
+    today: int = 0
 
 
 def standing_of(member: Member) -> Standing:
     guidelines = member.project.guidelines
     binding = guidelines.filter(must_read=True).first()
     read = guidelines.filter(acknowledgements__user=member.user_id).first()
-    return Standing(guideline_newest(member.project), read, binding.version if binding else 0)
+    today = judged_today(member) if member.project.daily_quota is not None else 0
+    return Standing(guideline_newest(member.project), read, binding.version if binding else 0, today)
+
+
+def judged_today(member: Member) -> int:
+    """Comparisons of this project that this member judged since midnight UTC; the desk counts the same in SQL."""
+    midnight = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    hours = RaterHour.objects.filter(rater=member.user_id, round__project=member.project_id, hour__gte=midnight)
+    return hours.aggregate(n=Sum("answered"))["n"] or 0
 
 
 def entrance_of(member: Member, standing: Standing | None = None) -> Entrance:
@@ -56,13 +75,18 @@ def entrance_of(member: Member, standing: Standing | None = None) -> Entrance:
     project = member.project
     standing = standing or standing_of(member)
     step = Step.OPEN
-    if project.content_warning and member.content != Content.ACCEPTED:
+    if member.is_stopped:
+        step = Step.PAUSED
+    elif project.content_warning and member.content != Content.ACCEPTED:
         step = Step.DECLINED if member.content == Content.DECLINED else Step.CONTENT
     elif standing.must_read > (standing.read.version if standing.read else 0):
         step = Step.GUIDELINE
     elif member.role == Role.RATER and exam_is_due(member):
         step = Step.EXAM
-    return Entrance(step, standing.newest, standing.read)
+    elif project.daily_quota is not None and standing.today >= project.daily_quota:
+        step = Step.QUOTA
+    left = None if project.daily_quota is None else max(project.daily_quota - standing.today, 0)
+    return Entrance(step, standing.newest, standing.read, standing.today, left)
 
 
 def exam_is_due(member: Member) -> bool:

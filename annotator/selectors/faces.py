@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.safestring import SafeString, mark_safe
 
@@ -28,7 +29,7 @@ SELECT a.id, a.first_on_left, f.text, s.text,
   JOIN annotator_prompt p ON p.id = c.prompt_id
   JOIN annotator_response f ON f.id = c.first_id
   JOIN annotator_response s ON s.id = c.second_id
- WHERE a.id = ANY(%(assignments)s)
+ WHERE a.id = %(assignment)s
 """
 
 
@@ -48,22 +49,25 @@ class Face:
     unrendered: tuple[str, ...] = ()
 
 
-def faces_of(assignments: Sequence[int]) -> list[Face]:
-    """In the order of `assignments`; what has no stored HTML, as after an upgrade, is rendered on the spot."""
-    found = {}
-    for pk, first_on_left, first, second, first_html, second_html, turns in rows(
-        STATEMENT, {"version": VERSION, "assignments": list(assignments)}
-    ):
-        sides = [(first, first_html), (second, second_html)]
-        turns = json.loads(turns)  # Django leaves decoding JSON to its own fields
-        (left, left_html), (right, right_html) = sides if first_on_left else reversed(sides)
-        texts = [*sides, *((text, html) for _role, text, html in turns)]
-        found[pk] = Face(
-            pk, left, right, _html(left, left_html), _html(right, right_html),
-            [(role, _html(text, html)) for role, text, html in turns],
-            tuple(text for text, html in texts if html is None),
-        )  # fmt: skip
-    return [found[pk] for pk in assignments if pk in found]
+def faces_of(assignments: Iterable[int]) -> list[Face]:
+    """In the order of `assignments`; what has no stored HTML, as after an upgrade, is rendered on the spot.
+
+    One after the other, as there is seldom more than one: for a list Postgres would plan anew each time.
+    """
+    return [face for pk in assignments for face in map(_face, rows(STATEMENT, {"version": VERSION, "assignment": pk}))]
+
+
+def _face(row: Sequence[Any]) -> Face:
+    pk, first_on_left, first, second, first_html, second_html, turns = row
+    turns = json.loads(turns)  # Django leaves decoding JSON to its own fields
+    sides = [(first, first_html), (second, second_html)]
+    (left, left_html), (right, right_html) = sides if first_on_left else reversed(sides)
+    texts = [*sides, *((text, html) for _role, text, html in turns)]
+    return Face(
+        pk, left, right, _html(left, left_html), _html(right, right_html),
+        [(role, _html(text, html)) for role, text, html in turns],
+        tuple(text for text, html in texts if html is None),
+    )  # fmt: skip
 
 
 def face_of(assignment: Assignment) -> Face:

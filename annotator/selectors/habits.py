@@ -39,7 +39,7 @@ class Habits:
 def habits_of(rater: User, project: Project) -> Habits:
     """Over this rater's newest judgments in the project."""
     mine = list(
-        Judgment.objects.current()
+        Judgment.with_checks.current()
         .filter(assignment__rater=rater, assignment__comparison__round__project=project)
         .exclude(outcome=Outcome.CANNOT_JUDGE)
         .order_by("-pk")

@@ -42,6 +42,7 @@ def judgments_of_project(project: Project) -> Known:
 def _in_play(project: Project) -> QuerySet[Judgment]:
     return (
         Judgment.objects.current()
+        .trusted()
         .filter(assignment__comparison__round__project=project, assignment__comparison__set_aside_at__isnull=True)
         .exclude(assignment__comparison__round__state=RoundState.ABANDONED)
     )

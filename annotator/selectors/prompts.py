@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from annotator.models import Comparison, Project, Prompt, Response, Split
+from annotator.models import Assignment, Comparison, Project, Prompt, Response, Split
 
 PAGE = 40
 
@@ -62,6 +62,9 @@ def comparisons_of(prompt: Prompt) -> QuerySet[Comparison]:
     """The comparisons made from a prompt's answers, newest first, with the current judgments."""
     return (
         prompt.comparisons.select_related("round", "first__checkpoint", "second__checkpoint")
-        .prefetch_related("assignments__judgments__superseded_by", "assignments__rater")
+        .prefetch_related(
+            Prefetch("assignments", Assignment.objects.filter(check_kind="").select_related("rater")),
+            "assignments__judgments__superseded_by",
+        )
         .order_by("-pk")
     )

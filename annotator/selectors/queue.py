@@ -56,11 +56,21 @@ def progress_for_rater(rater: User, project: Project) -> Progress:
     """How far this rater and everybody together are in the newest round."""
     newest = Round.objects.filter(project=project).exclude(state=RoundState.ABANDONED).order_by("-number").first()
     sums = RoundTally.objects.filter(round=newest).sums()
-    mine = RaterHour.objects.filter(rater=rater, round=newest).aggregate(answered=Sum("answered"))["answered"]
+    hours = RaterHour.objects.filter(rater=rater, round=newest)
+    mine = hours.aggregate(answered=Sum("answered"), checks=Sum("checks"))
+    answered = answered_seen(sums["answered"], sums["wanted"], mine["checks"] or 0)
     return Progress(
-        mine or 0, sums["answered"], sums["wanted"], rater, newest.pk if newest else None,
+        mine["answered"] or 0, answered, sums["wanted"], rater, newest.pk if newest else None,
         newest.state if newest else None,
     )  # fmt: skip
+
+
+def answered_seen(answered: int, wanted: int, checks: int) -> int:
+    """How far everybody is, as this rater sees it: one further for each hidden check that they answered themself.
+
+    A sum that stood still after some answers would tell which were checks.
+    """
+    return min(answered + checks, max(answered, wanted))
 
 
 def last_answered(rater: User, project: Project) -> Assignment | None:
@@ -102,7 +112,7 @@ class Page:
 def judgments_of(rater: User, project: Project, *, before: int | None = None) -> Page:
     """A rater's judged comparisons by their newest judgment, a page at a time, each with its whole history."""
     newest = (
-        Judgment.objects.current()
+        Judgment.with_checks.current()
         .filter(assignment__rater=rater, assignment__comparison__round__project=project)
         .exclude(assignment__comparison__round__state=RoundState.ABANDONED)
         .order_by("-id")
@@ -113,7 +123,9 @@ def judgments_of(rater: User, project: Project, *, before: int | None = None) ->
     found = list(newest[: PAGE + 1])
     shown = found[:PAGE]
     history: dict[int, list[Judgment]] = defaultdict(list)
-    replaced = Judgment.objects.filter(assignment__in=[one.assignment_id for one in shown], superseded_by__isnull=False)
+    replaced = Judgment.with_checks.filter(
+        assignment__in=[one.assignment_id for one in shown], superseded_by__isnull=False
+    )
     for judgment in replaced.order_by("-id"):
         history[judgment.assignment_id].append(judgment)
     judged = [

@@ -121,8 +121,8 @@ def round_checkpoints(round: Round) -> tuple[Checkpoint | None, Checkpoint | Non
 
 
 def leases_held(round: Round) -> QuerySet[Assignment]:
-    """Who holds what right now, by when it runs out."""
-    held = Assignment.objects.filter(comparison__round=round, state=AssignmentState.HELD)
+    """Who holds what work right now, by when it runs out; checks are no work, and nobody's to take back."""
+    held = Assignment.objects.filter(comparison__round=round, state=AssignmentState.HELD, check_kind="")
     return held.select_related("rater").order_by("leased_until")
 
 
@@ -130,4 +130,4 @@ def judgment_current(assignment: Assignment) -> Judgment | None:
     """What this assignment's rater said last, None before they said anything."""
     if not assignment.is_answered:
         return None
-    return Judgment.objects.current().filter(assignment=assignment).first()
+    return Judgment.with_checks.current().filter(assignment=assignment).first()

@@ -118,7 +118,7 @@ def _base(judgments: QuerySet[Judgment], key: str, now: datetime) -> _Base:
 
 
 def judgments_of(project: Project, tag: str = "") -> JudgmentQuerySet:
-    found: JudgmentQuerySet = Judgment.objects.filter(**{f"{COMPARISON}__round__project": project})
+    found: JudgmentQuerySet = Judgment.objects.get_queryset().filter(**{f"{COMPARISON}__round__project": project})
     return found.filter(**{f"{COMPARISON}__prompt__tags__contains": [tag]}) if tag else found
 
 

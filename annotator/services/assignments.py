@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Container, Sequence
 from datetime import datetime, timedelta
 
@@ -10,8 +11,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from annotator.domain.checks import CheckKind, CheckRules
 from annotator.domain.lifecycles import AssignmentState, RoundState
 from annotator.domain.strategies import order_of
+from annotator.domain.wording import Unfit
 from annotator.exceptions import StateNotAllowed
 from annotator.models import Assignment, Comparison, Member, Project, User
 from annotator.selectors.faces import Face, faces_of
@@ -19,6 +22,9 @@ from annotator.services.flags import flags_raise
 from annotator.services.renderings import renderings_ensure
 from annotator.sql import rows
 
+log = logging.getLogger(__name__)
+
+APART = 10  # own judgments between a pair and its repeat, so that the answer is given again and not remembered
 AHEAD = 2  # comparisons that a page holds beside the one it shows, so that the next is there before it is wanted
 
 
@@ -46,10 +52,14 @@ def _texts(comparison: Comparison) -> list[str]:
 
 
 def faces_claim(
-    *, rater: User, project: Project, known: Container[int], groups: Sequence[str]
+    *, rater: User, project: Project, known: Container[int], groups: Sequence[str], most: int | None = None
 ) -> tuple[list[int], list[Face]]:
-    """As `assignments_claim`: ids of what this rater holds, and what a page shows of those that it does not know."""
-    held = held_claim(rater=rater, project=project, groups=groups)
+    """As `assignments_claim`: ids of what this rater holds, and what a page shows of those that it does not know.
+
+    most  leases that this rater may hold, where that is fewer than a page takes
+    """
+    wanted = 1 + AHEAD if most is None else min(most, 1 + AHEAD)
+    held = held_claim(rater=rater, project=project, wanted=wanted, groups=groups)
     fresh = [one for one in held if one not in known]
     faces = faces_of(fresh) if fresh else []
     if unrendered := [text for face in faces for text in face.unrendered]:
@@ -73,30 +83,35 @@ def held_claim(
     order = order_of(project.strategy)
     asked = [
         project.pk, rater.pk, wanted, project.lease_minutes, [*groups, ""], list(order), list(order.values()),
-        project.control_share,
+        project.control_share, _checked(project), APART,
     ]  # fmt: skip
     held = rows(CLAIM, [*asked, False]) or rows(CLAIM, [*asked, True])
     if not held and assignments_sweep():
         held = rows(CLAIM, [*asked, True])
-    return [one for (one,) in held]
+    if faults := {fault for _one, fault in held if fault}:
+        log.error("No check was chosen for rater %s of project %s: %s", rater.pk, project.pk, "; ".join(faults))
+    return [one for one, _fault in held]
 
 
-CLAIM = "SELECT assignment_id FROM queue_claim(%s, %s, %s, %s, %s::text[], %s::text[], %s::float8[], %s, %s)"
+CLAIM = """
+SELECT assignment_id, fault
+  FROM queue_claim(%s, %s, %s, %s, %s::text[], %s::text[], %s::float8[], %s, %s::float8[], %s, %s)
+"""
+
+
+def _checked(project: Project) -> list[float]:
+    """The shares of hidden checks. Rules that do not fit check nobody, and stop nobody's work."""
+    try:
+        return CheckRules.of(project.checks).shares
+    except Unfit:
+        log.exception("The rules for checks of project %s do not fit.", project.pk)
+        return [0.0] * len(CheckKind)
 
 
 def assignments_prolong(*, rater: User, project: Project) -> int:
     """The rater is still at it: begin their leases anew, and return how many they hold."""
     until = timezone.now() + timedelta(minutes=project.lease_minutes)
     return assignments_of(rater, project).filter(state=AssignmentState.HELD).update(leased_until=until)
-
-
-def assignments_release(*, rater: User, project: Project) -> int:
-    """Take back what this rater holds, for others to claim, and return how many leases that were.
-
-    An answer that comes nevertheless is treated like one after a lease that ran out.
-    """
-    held = Assignment.objects.filter(rater=rater, comparison__round__project=project, state=AssignmentState.HELD)
-    return held.update(state=AssignmentState.LAPSED, ended_at=timezone.now())
 
 
 @transaction.atomic
@@ -117,12 +132,41 @@ def assignment_skip(*, assignment: Assignment, flags: Collection[str] = ()) -> N
         flags_raise(assignment=assignment, kinds=flags)
 
 
+def assignment_release(*, assignment: Assignment) -> None:
+    """Free the slot of somebody who holds it and does not come back. Raises StateNotAllowed unless it is held.
+
+    It is as if the lease had run out: an answer that still comes takes the slot up again if it is free.
+    """
+    is_freed = Assignment.objects.filter(pk=assignment.pk, state=AssignmentState.HELD).update(
+        state=AssignmentState.LAPSED, ended_at=timezone.now()
+    )
+    if not is_freed:
+        raise StateNotAllowed(_("Nobody holds this comparison any more."))
+
+
 def assignments_sweep(*, now: datetime | None = None) -> int:
     """Free the slots of leases that ran out; return how many. One statement, so two sweepers cannot collide."""
     now = now or timezone.now()
     return Assignment.objects.filter(state=AssignmentState.HELD, leased_until__lt=now).update(
         state=AssignmentState.LAPSED, ended_at=now
     )
+
+
+def assignments_release(*, rater: User, project: Project) -> int:
+    """Take back what this rater holds, for others to claim, and return how many leases of work that were.
+
+    An answer that comes nevertheless is treated like one after a lease that ran out.
+    One statement for each, so that nobody who holds one comparison waits for another.
+    """
+    # A claim of theirs that is under way ends first, so that what it leased is given back too.
+    rows("SELECT pg_advisory_xact_lock((%s::bigint << 32) + %s)", [project.pk, rater.pk])
+    freed = 0
+    for pk, kind in assignments_of(rater, project).filter(state=AssignmentState.HELD).values_list("pk", "check_kind"):
+        is_freed = Assignment.objects.filter(pk=pk, state=AssignmentState.HELD).update(
+            state=AssignmentState.LAPSED, ended_at=timezone.now()
+        )
+        freed += is_freed and not kind
+    return freed
 
 
 def assignments_of(rater: User, project: Project) -> QuerySet[Assignment]:

@@ -18,16 +18,21 @@ def flags_raise(*, assignment: Assignment, kinds: Collection[str]) -> None:
 
     When as many raters as the project wants have flagged the pair itself, it is
     set aside: nobody is shown it any more, and snapshots leave it out, until an
-    owner puts it back. Raises InputInvalid for an unknown kind.
+    owner puts it back. Gold is not set aside but retired, by an owner. Raises
+    InputInvalid for an unknown kind.
     """
     if unknown := set(kinds) - set(FlagKind):
         raise InputInvalid(f"“{min(unknown)}” is not a flag; use {', '.join(WORDS)}.")
     # Two raters in the same moment: the second waits here and then counts the first.
-    comparison = Comparison.objects.select_for_update().get(pk=assignment.comparison_id)
+    comparison = Comparison.with_checks.select_for_update().get(pk=assignment.comparison_id)
     Flag.objects.bulk_create([Flag(assignment=assignment, kind=kind) for kind in kinds], ignore_conflicts=True)
     against = Flag.objects.filter(assignment__comparison=comparison, kind__in=OF_THE_PAIR, settled_at=None)
     raters = against.values("assignment__rater").distinct().count()
-    if comparison.set_aside_at is None and raters >= assignment.comparison.round.project.flags_to_set_aside:
+    if (
+        comparison.gold_id is None
+        and comparison.set_aside_at is None
+        and raters >= assignment.comparison.round.project.flags_to_set_aside
+    ):
         comparison_set_aside(comparison=comparison)
 
 

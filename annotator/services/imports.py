@@ -22,6 +22,8 @@ from annotator.domain.splits import content_sha256, split_of
 from annotator.domain.verdicts import Outcome
 from annotator.exceptions import Conflict, RoundNotCollecting
 from annotator.models import Assignment, Comparison, Guideline, Judgment, Project, Prompt, Response, Round, User
+from annotator.services.comparisons import Placing
+from annotator.services.gold import gold_stage
 from annotator.services.import_files import Source
 from annotator.services.projects import guideline_publish
 from annotator.services.prompts import text_sha256
@@ -196,7 +198,9 @@ def _open_round(project: Project) -> Round:
             f"{newest} of “{project}” is {newest.state}; import again when the next round is open."
         )
     number = (rounds.aggregate(newest=Max("number"))["newest"] or 0) + 1
-    return Round.objects.create(project=project, number=number, state=RoundState.COLLECTING, opened_at=timezone.now())
+    round = Round.objects.create(project=project, number=number, state=RoundState.COLLECTING, opened_at=timezone.now())
+    gold_stage(project=project)
+    return round
 
 
 def _prompts(project: Project, entries: Sequence[_Entry], counts: ImportCounts) -> dict[str, int]:
@@ -285,10 +289,16 @@ def _comparisons(
     for pair, ids in sides.items():
         if ids in known:
             Comparison.objects.filter(pk=known[ids]).update(wanted=F("wanted") + votes[pair])
+    place = Placing(round.project)
+    tags = {row["id"]: row["tags"] for row in Prompt.objects.filter(pk__in=prompts.values()).values("id", "tags")}
     added = Comparison.objects.bulk_create(
-        Comparison(round=round, prompt_id=prompts[pair[0][0]], first_id=ids[0], second_id=ids[1], wanted=votes[pair])
+        place(
+            Comparison(round=round, prompt_id=prompt, first_id=ids[0], second_id=ids[1], wanted=votes[pair]),
+            tags[prompt],
+        )
         for pair, ids in sides.items()
         if ids not in known
+        for prompt in [prompts[pair[0][0]]]
     )
     counts.comparisons += len(added)
     known |= {(comparison.first_id, comparison.second_id): comparison.pk for comparison in added}

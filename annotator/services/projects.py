@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotator.domain.lifecycles import CheckpointState
+from annotator.domain.placing import groups_of, rules_of
+from annotator.domain.strategies import order_of
+from annotator.domain.wording import Unfit
 from annotator.exceptions import (
     InputInvalid,
     InvitationSpent,
@@ -41,6 +45,7 @@ SETTINGS = (
     "name", "description", "overlap", "overlap_share", "lease_minutes", "prompts_per_round",
     "comparisons_per_prompt", "auto_promote", "launch_at_judgments", "launch_every_hours", "flags_to_set_aside",
     "content_warning", "is_blurred", "exam_questions", "exam_pass_share", "exam_attempts", "exam_again",
+    "strategy", "control_share", "daily_quota", "adaptive_most", "adaptive_certainty", "tag_rules",
 )  # fmt: skip
 
 
@@ -74,12 +79,19 @@ def project_create(
 
 
 def project_update(*, project: Project, **fields: Any) -> Project:
-    """Change the settings of a project. The base model and the slug stay. Raises InputInvalid."""
-    for name, value in fields.items():
-        if name not in SETTINGS:
-            raise InputInvalid(_("“%(name)s” cannot be changed.") % {"name": name})
-        setattr(project, name, value)
-    _clean(project)
+    """Change the settings of a project. The base model and the slug stay.
+
+    Raises InputInvalid, and `project` is then what it was.
+    """
+    if unknown := set(fields) - set(SETTINGS):
+        raise InputInvalid(_("“%(name)s” cannot be changed.") % {"name": min(unknown)})
+    before = {name: getattr(project, name) for name in fields}
+    vars(project).update(fields)
+    try:
+        _clean(project)
+    except InputInvalid:
+        vars(project).update(before)
+        raise
     project.save(update_fields=list(fields))
     return project
 
@@ -104,6 +116,16 @@ def member_set_role(*, project: Project, user: User, role: str) -> Member:
     if role != Role.OWNER:
         _refuse_last_owner(project, user)
     member, _is_new = Member.objects.update_or_create(project=project, user=user, defaults={"role": role})
+    return member
+
+
+def member_set_groups(*, member: Member, groups: Sequence[str]) -> Member:
+    """Say which groups a person belongs to, instead of the ones before. Raises InputInvalid."""
+    try:
+        member.groups = groups_of(groups)
+    except Unfit as unfit:
+        raise InputInvalid.of(unfit) from unfit
+    member.save(update_fields=["groups"])
     return member
 
 
@@ -182,3 +204,8 @@ def _clean(project: Project) -> None:
     except ValidationError as error:
         problems = [f"{field}: {' '.join(messages)}" for field, messages in error.message_dict.items()]
         raise InputInvalid(" ".join(problems)) from error
+    try:
+        order_of(project.strategy)
+        rules_of(project.tag_rules)
+    except Unfit as unfit:
+        raise InputInvalid.of(unfit) from unfit

@@ -27,6 +27,7 @@ from annotator.models import (
 )
 from annotator.services.checkpoints import checkpoint_promote
 from annotator.services.comparisons import comparisons_plan
+from annotator.services.gold import gold_stage
 from annotator.services.runs import run_queue
 from annotator.services.snapshots import snapshot_freeze
 from training.config import PRESETS, RoundSettings
@@ -158,9 +159,10 @@ def promoted_policy(project: Project) -> Checkpoint:
 
 
 def decided_for_training(round: Round) -> int:
-    """Judgments of this round that prefer a side on a prompt that may be trained on."""
+    """Judgments of this round that prefer a side on a prompt that may be trained on, of raters who are trusted."""
     return (
         Judgment.objects.current()
+        .trusted()
         .filter(
             assignment__comparison__round=round,
             assignment__comparison__prompt__split=Split.TRAIN,
@@ -214,6 +216,7 @@ def _open(round: Round) -> bool:
     round.opened_at = timezone.now()
     round.save(update_fields=["opened_at"])
     _move(round, RoundState.COLLECTING)
+    gold_stage(project=round.project)
     return True
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Count, Max, Q
 from django.utils import timezone
 
 from annotator import store
 from annotator.domain.aggregation import Consensus, Target, target_of, targets_of
 from annotator.domain.lifecycles import RoundState
 from annotator.domain.verdicts import Outcome, Verdict
-from annotator.models import Comparison, Judgment, Response, Round, Snapshot
+from annotator.models import Adjudication, Comparison, Judgment, Response, Round, Snapshot
 from annotator.selectors.judgments import OVERALL, judgments_known
 from training.config import RoundSettings
 from training.contract import (
@@ -42,7 +43,8 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
     `comparisons.jsonl` is what the engine reads; `preferences.jsonl` holds the
     decided rows as prompt / chosen / rejected, which TRL loads as they are.
     Rows of one prompt stand side by side, of whatever round they are: the engine
-    then computes their prompt once. How judgments become a row is the round's consensus.
+    then computes their prompt once. How judgments become a row is the round's consensus,
+    unless somebody adjudicated the comparison: then it is what they decided.
     """
     if (known := Snapshot.objects.filter(round=round).first()) is not None:
         return known
@@ -53,7 +55,7 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
     shutil.rmtree(folder, ignore_errors=True)  # left by a freeze that was rolled back
     consensus = Consensus(RoundSettings.model_validate(round.settings).consensus)
     agreed = _agreed(round, consensus)
-    counts: Counter[str] = Counter()
+    counts: Counter[str] = Counter(_left_out(round))
     guidelines: set[int] = set()
     asked: set[str] = set()
     with folder_whole_or_absent(folder) as partial:
@@ -74,12 +76,31 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
                 filters={
                     "rounds": f"1–{round.number}, abandoned ones left out",
                     "flags": "comparisons that were set aside left out",
+                    "raters": "judgments of excluded raters left out",
+                    "checks": "answers to hidden checks left out",
                 },
             ),
         )
     return Snapshot.objects.create(
         project=project, round=round, version=version, path=path, sha256=sha256, counts=dict(counts)
     )
+
+
+def _left_out(round: Round) -> dict[str, int]:
+    """How many judgments of how many excluded raters nothing is learnt from, where there are any."""
+    found = (
+        Judgment.objects.current()
+        .excluded()
+        .filter(
+            assignment__comparison__round__project=round.project_id,
+            assignment__comparison__round__number__lte=round.number,
+            assignment__comparison__set_aside_at=None,
+        )
+        .exclude(assignment__comparison__round__state=RoundState.ABANDONED)
+        .aggregate(judgments=Count("pk"), raters=Count("assignment__rater", distinct=True))
+    )
+    counts = {"judgments_of_excluded_raters": found["judgments"], "excluded_raters": found["raters"]}
+    return {name: count for name, count in counts.items() if count}
 
 
 # Criterion → comparison → what all judgments together teach; without an entry its own votes are all that counts.
@@ -105,6 +126,7 @@ def _records(
     for comparisons in _pages(round):
         judgments = (
             Judgment.objects.current()
+            .trusted()
             .filter(assignment__comparison__in=comparisons)
             .order_by("id")
             .values_list("assignment__comparison_id", "outcome", "value", "guideline__version", "criteria")
@@ -117,15 +139,23 @@ def _records(
                 by_criterion[comparison_id][code].append(Verdict(Outcome(said["outcome"]), said["value"]))
             if version is not None:
                 guidelines.add(version)
+        decided = {one.comparison_id: one for one in Adjudication.objects.current().filter(comparison__in=comparisons)}
         for comparison in comparisons:
+            if not verdicts[comparison.pk]:
+                counts["comparisons_of_excluded_raters"] += 1
+                continue
             counts["judgments"] += len(verdicts[comparison.pk])
             target = _target(verdicts[comparison.pk], OVERALL, comparison, agreed)
+            if comparison.pk in decided:
+                target = _decided(decided[comparison.pk], target)
             if target is None:
                 counts["comparisons_nobody_could_judge"] += 1
                 continue
             counts["comparisons"] += 1
             counts[comparison.prompt.split] += 1
             counts["ties"] += target.prefer_first == 0.5
+            if comparison.pk in decided:
+                counts["adjudicated"] += 1
             yield PreferenceRecord(
                 comparison_id=str(comparison.pk),
                 prompt_id=str(comparison.prompt_id),
@@ -137,6 +167,7 @@ def _records(
                 tie_share=target.tie_share,
                 strength=target.strength,
                 criteria=_criteria(by_criterion[comparison.pk], comparison, agreed, asked),
+                adjudicated=comparison.pk in decided,
                 round=comparison.round.number,
                 split=comparison.prompt.split,
             )
@@ -164,6 +195,12 @@ def _pages(round: Round) -> Iterator[list[Comparison]]:
 def _target(verdicts: list[Verdict], criterion: str, comparison: Comparison, agreed: Agreed) -> Target | None:
     """A judgment that came in after the others were looked at together counts as a vote where it is the only one."""
     return agreed.get(criterion, {}).get(comparison.pk) or target_of(verdicts)
+
+
+def _decided(adjudication: Adjudication, votes: Target | None) -> Target | None:
+    """What one person decided stands above the votes; it weighs as much as they did, and at least one judgment."""
+    said = target_of([adjudication.verdict])
+    return said and replace(said, weight=max(votes.weight if votes else 1.0, 1.0))
 
 
 def _criteria(

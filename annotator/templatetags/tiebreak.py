@@ -11,8 +11,8 @@ from django.forms import BoundField
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
@@ -23,6 +23,7 @@ from annotator.domain.protocols import PRESETS
 from annotator.domain.verdicts import OPTIONAL
 from annotator.models import Checkpoint, Judgment, Project, Run, SittingAnswer
 from annotator.rendering import chat_html, document_html
+from annotator.selectors.queue import Progress
 from annotator.selectors.sittings import rights_shown
 
 register = template.Library()
@@ -45,6 +46,9 @@ WORDS = {
     "judgments": gettext_noop("judgments"),
     "comparisons": gettext_noop("comparisons"),
     "comparisons_nobody_could_judge": gettext_noop("comparisons nobody could judge"),
+    "judgments_of_excluded_raters": gettext_noop("judgments of excluded raters, left out"),
+    "excluded_raters": gettext_noop("excluded raters"),
+    "comparisons_of_excluded_raters": gettext_noop("comparisons that only excluded raters judged"),
     "train": gettext_noop("train"),
     "holdout": gettext_noop("holdout"),
     "ties": gettext_noop("ties"),
@@ -255,3 +259,17 @@ def said(judgment: Judgment) -> str:
         return _(PRESETS[judgment.preset].allowing(OPTIONAL).answer(judgment.answer).label)
     except KeyError:
         return words(judgment.answer)
+
+
+@register.simple_tag
+def progress_line(progress: Progress) -> SafeString:
+    """How far this rater and everybody are. Written here rather than in a template, because every judgment wants it."""
+    mine = _("<strong>%(n)s</strong> by you") % {"n": _number(progress.answered_by_me)}
+    all_of_us = _("%(answered)s of %(wanted)s in this round") % {
+        "answered": _number(progress.answered),
+        "wanted": _number(progress.wanted),
+    }
+    return format_html(
+        '<progress max="{}" value="{}" aria-label="{}"></progress>\n<p>{} · <span>{}</span></p>\n',
+        progress.wanted or 1, progress.answered, _("Judged in this round"), mark_safe(mine), all_of_us,
+    )  # fmt: skip

@@ -28,6 +28,7 @@ from annotator.forms import FlagsForm, VerdictForm
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Assignment, Member
 from annotator.selectors.cards import given_in, points_of, points_offered, questions_of, turns_of
+from annotator.selectors.checks import owners_of
 from annotator.selectors.desk import desk_of
 from annotator.selectors.entrance import Entrance, Step, attempts_of, can_practise
 from annotator.selectors.faces import Face, face_of
@@ -40,6 +41,7 @@ from annotator.services.assignments import assignment_claim, assignment_skip, as
 from annotator.services.judgments import judgment_submit
 from annotator.services.raters import keys_set
 from annotator.shells import hole, hole_number, shell
+from annotator.templatetags.tiebreak import progress_line
 
 HELD = "X-Tiebreak-Cards"  # a page that holds cards ahead says which: ids of assignments, comma between
 
@@ -172,11 +174,15 @@ def _cards(request: SignedInRequest, member: Member, *, status: int = 200, **rec
     held: list[int] = []
     faces: list[Face] = []
     if around["entrance"].is_open:
-        held, faces = faces_claim(rater=request.user, project=member.project, known=known, groups=member.groups)
-    cards = [_card_filled(request, member, face, around) for face in faces]
+        held, faces = faces_claim(
+            rater=request.user, project=member.project, known=known, groups=member.groups, most=around["entrance"].left
+        )
+    line = progress_line(around["progress"])
+    cards = [_card_filled(request, member, face, around, line) for face in faces]
     if not held:
         cards = [render_to_string("annotate/judge.html#card", {**around, **_without_pair(member, around)}, request)]
-    return render(request, "annotate/judge.html#cards", {**around, **receipt, "cards": cards}, status=status)
+    page = {"progress": line, **receipt, "cards": cards}
+    return HttpResponse(render_to_string("annotate/judge.html#cards", page), status=status)
 
 
 def _next(
@@ -204,6 +210,7 @@ def _without_pair(member: Member, around: dict[str, Any]) -> dict[str, Any]:
             "waiting": entrance.step,
             "changes": changes_between(read.text, newest.text) if read and newest else [],
             "attempts": attempts_of(member) if entrance.step is Step.EXAM else None,
+            "owners": owners_of(member.project) if entrance.step is Step.PAUSED else [],
         }
     round = round_newest(member.project)
     return {"round": round, "waiting": f"{around['progress'].state}-{round.state if round else 'none'}"}
@@ -252,7 +259,9 @@ def _card_of(around: dict[str, Any], face: Face, given: Mapping[str, str]) -> di
     }
 
 
-def _card_filled(request: SignedInRequest, member: Member, face: Face, around: dict[str, Any]) -> SafeString:
+def _card_filled(
+    request: SignedInRequest, member: Member, face: Face, around: dict[str, Any], line: SafeString
+) -> SafeString:
     """The same card as HTML, from a shell: for all pairs that are asked about in the same way."""
     guideline, undo = around["guideline"], around["undo"]
     roles = tuple(role for role, _text in face.turns)
@@ -269,7 +278,7 @@ def _card_filled(request: SignedInRequest, member: Member, face: Face, around: d
         "right_text": escape(face.right_text),
         "key": str(VerdictForm.new_key()),
         "csrf": get_token(request),
-        "progress": render_to_string("annotate/_progress.html", around),
+        "progress": line,
         **{f"turn_{place}": text for place, (_role, text) in enumerate(face.turns)},
     }
     return shell(asked_alike, lambda: _card_drawn(around, roles)).filled(values)
@@ -282,7 +291,7 @@ def _card_drawn(around: dict[str, Any], roles: Sequence[str]) -> str:
     )  # fmt: skip
     undo = around["undo"] and Assignment(pk=hole_number(1))
     card = _card_of({**around, "undo": undo}, blank, {})
-    card |= {"key": hole("key"), "csrf_token": hole("csrf"), "progress_line": hole("progress")}
+    card |= {"key": hole("key"), "csrf_token": hole("csrf"), "progress_hole": hole("progress")}
     return render_to_string("annotate/judge.html#card", card)
 
 

@@ -18,8 +18,10 @@ from annotator.exceptions import Conflict, InputInvalid
 from annotator.forms import GuidelineForm, InvitationForm, ProjectForm, ProjectSettingsForm, RoleForm
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Member
+from annotator.queue_settings import GroupsForm
 from annotator.selectors import projects as select
 from annotator.selectors.agreement import agreement_of_project
+from annotator.selectors.checks import pausing_of
 from annotator.selectors.quality import estimates_of, quality_of_project
 from annotator.selectors.rounds import round_can_retry, round_progress, round_stages
 from annotator.selectors.runs import runs_live
@@ -60,6 +62,8 @@ def detail(request: SignedInRequest, slug: str) -> HttpResponse:
         "agreement": agreement_of_project(member.project),
         "runs": runs_live(member.project),
     }
+    if member.project.pausing_stopped_at:
+        context |= {"pausing": pausing_of(member.project)}
     if overview.newest:
         context |= {
             "round": overview.newest,
@@ -112,6 +116,19 @@ def member_role(request: SignedInRequest, slug: str, member_id: int) -> HttpResp
         raise InputInvalid(_("Choose one of the roles."))
     services.member_set_role(project=owner.project, user=member.user, role=form.cleaned_data["role"])
     messages.success(request, _(ROLE_GIVEN[form.cleaned_data["role"]]) % {"person": member.user})
+    return SeeOther(reverse("members", args=[slug]))
+
+
+@require_POST
+def member_groups(request: SignedInRequest, slug: str, member_id: int) -> HttpResponse:
+    """The groups that this person belongs to, comma between."""
+    owner = access.owner(request.user, slug)
+    member = access.member_of(owner, member_id)
+    form = GroupsForm(request.POST)
+    if not form.is_valid():
+        raise InputInvalid
+    services.member_set_groups(member=member, groups=form.cleaned_data["groups"])
+    messages.success(request, _("The groups of %(person)s are set.") % {"person": member.user})
     return SeeOther(reverse("members", args=[slug]))
 
 

@@ -20,6 +20,7 @@ from annotator.selectors import rounds as select
 from annotator.selectors.agreement import agreement_of_round
 from annotator.selectors.quality import estimates_of, quality_of_round
 from annotator.services import rounds as services
+from annotator.services.assignments import assignment_release
 from annotator.views.projects import desk
 
 
@@ -94,6 +95,15 @@ def abandon(request: SignedInRequest, slug: str, number: int) -> HttpResponse:
     member = access.owner(request.user, slug)
     services.round_abandon(round=access.round_of(member, number))
     messages.success(request, _("The round is given up. Its judgments stay."))
+    return SeeOther(reverse("round", args=[slug, number]))
+
+
+@require_POST
+def release(request: SignedInRequest, slug: str, number: int, assignment_id: int) -> HttpResponse:
+    """Free the slot of somebody who holds a comparison."""
+    member = access.owner(request.user, slug)
+    assignment_release(assignment=access.lease_of(member, number, assignment_id))
+    messages.success(request, _("The comparison is free again."))
     return SeeOther(reverse("round", args=[slug, number]))
 
 

@@ -133,11 +133,11 @@ def test_an_instance_survives_kills_stops_whole_and_goes_on(instance: Instance) 
     with instance.database() as connection:
         connection.execute("CREATE TABLE keepsake AS SELECT 7 AS number")
 
-    web, worker = instance.process("gunicorn"), instance.process("celery", "train")
+    web, worker = instance.process("granian"), instance.process("celery", "train")
     for victim in (web, worker):
         victim.kill()
     wait_for(lambda: not web.is_running() and not worker.is_running(), seconds=10, what="both to die")
-    assert instance.process("gunicorn") != web
+    assert instance.process("granian") != web
     assert instance.process("celery", "train") != worker
     instance.wait_until_ready()
 

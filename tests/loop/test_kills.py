@@ -99,7 +99,7 @@ def test_a_round_and_a_labelling_session_survive_kill_9_of_web_worker_and_traini
         *["--judgments", str(JUDGMENTS), "--prefer", "shorter"],
     )
     wait_for(lambda: number(instance, judged) >= JUDGMENTS // 4, seconds=SECONDS, what="the first judgments")
-    kill_whole(instance.process("gunicorn"))
+    kill_whole(instance.process("granian"))
     session.wait_for_success()
 
     # As many as were acknowledged: none lost with the web process, none stored twice by the retry.

@@ -24,6 +24,7 @@ from annotator.services.assignments import assignment_skip, assignments_claim, a
 from annotator.services.comparisons import comparisons_want
 from annotator.services.flags import comparison_put_back, comparison_set_aside
 from annotator.services.judgments import judgment_submit
+from tests.factories import gold_of
 
 ANSWERS = st.sampled_from(["a", "slightly_b", "tie", "both_bad"])
 WHO = st.integers(0, 3)
@@ -38,6 +39,8 @@ def test_the_queue_holds_its_promises_whatever_happens(project: Project, round: 
         project.members.create(user=person, role="rater")
     few = list(Comparison.objects.values_list("pk", flat=True)[:5])
     Comparison.objects.exclude(pk__in=few).delete()
+    for number in range(3):
+        gold_of(project, use="check", number=number)
 
     class Machine(QueueMachine):
         def __init__(self) -> None:
@@ -134,6 +137,11 @@ class QueueMachine(RuleBasedStateMachine):
         else:
             comparison_put_back(comparison=one)
 
+    @rule(share=st.sampled_from([0.0, 0.5]))
+    def change_the_checks(self, share: float) -> None:
+        """Gold alone: a repeat needs more judgments before it than there are comparisons here."""
+        self.project.checks = {"gold": share}
+
     @rule(
         order=st.sampled_from(list(Order)),
         control=st.sampled_from([0.0, 0.5]),
@@ -151,20 +159,21 @@ class QueueMachine(RuleBasedStateMachine):
         for person in self.people:
             assignments_claim(rater=person, project=self.project, wanted=10)
         for comparison in Comparison.objects.in_play():
-            met = set(comparison.assignments.exclude(state=AssignmentState.LAPSED).values_list("rater", flat=True))
+            work = comparison.assignments.filter(check_kind="")
+            met = set(work.exclude(state=AssignmentState.LAPSED).values_list("rater", flat=True))
             is_full = comparison.held + comparison.answered == comparison.wanted
             assert is_full or met == {person.pk for person in self.people}
 
     @invariant()
     def nothing_exceeds_k(self) -> None:
-        for one in Comparison.objects.all():
-            states = Counter(one.assignments.values_list("state", flat=True))
+        for one in Comparison.with_checks.all():
+            states = Counter(one.assignments.filter(check_kind="").values_list("state", flat=True))
             assert (one.held, one.answered) == (states["held"], states["answered"])
             assert one.held + one.answered <= one.wanted
 
     @invariant()
     def what_was_acknowledged_is_stored_once(self) -> None:
-        stored = Counter(Judgment.objects.values_list("key", flat=True))
+        stored = Counter(Judgment.with_checks.values_list("key", flat=True))
         assert self.acknowledged == set(stored)
         assert set(stored.values()) <= {1}
 
@@ -185,7 +194,7 @@ class QueueMachine(RuleBasedStateMachine):
             kept = RaterHour.objects.filter(rater=person).aggregate(
                 answered=Sum("answered"), skipped=Sum("skipped"), decided=Sum("decided"), seconds=Sum("seconds")
             )
-            firsts = Judgment.objects.filter(assignment__rater=person, supersedes=None)
+            firsts = Judgment.with_checks.filter(assignment__rater=person, supersedes=None)
             assert (kept["answered"] or 0, kept["skipped"] or 0) == (
                 hours[person.pk]["answered"], hours[person.pk]["skipped"],
             )  # fmt: skip
@@ -198,7 +207,7 @@ def recounted(round: Round) -> dict[str, Any]:
         cursor.execute(
             "SELECT count(*) FILTER (WHERE set_aside_at IS NULL), sum(wanted) FILTER (WHERE set_aside_at IS NULL),"
             " sum(answered) FILTER (WHERE set_aside_at IS NULL), count(*) FILTER (WHERE set_aside_at IS NOT NULL)"
-            " FROM annotator_comparison WHERE round_id = %s",
+            " FROM annotator_comparison WHERE round_id = %s AND gold_id IS NULL",
             [round.pk],
         )
         comparisons, wanted, answered, set_aside = cursor.fetchone()

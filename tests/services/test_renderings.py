@@ -8,7 +8,15 @@ from tests.cast import Cast
 from tests.factories import held
 
 
+def test_a_round_that_opens_has_rendered_what_its_raters_will_read(cast: Cast, collecting: Round) -> None:
+    shown = {one.first.text_sha256 for one in collecting.comparisons.select_related("first")}
+
+    assert shown <= set(Rendering.objects.values_list("pk", flat=True))
+
+
 def test_a_lease_renders_what_its_rater_will_read(cast: Cast, collecting: Round) -> None:
+    Rendering.objects.all().delete()  # as after an upgrade
+
     assignment = held(cast.shop, cast.ann)
 
     texts = [assignment.left.text, assignment.right.text]

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
+from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 
 from annotator.domain.lifecycles import AssignmentState
-from annotator.models import Assignment, Response, Round, User
+from annotator.models import Assignment, Comparison, Response, Round, User
 from annotator.services.assignments import assignment_claim
+from annotator.services.gold import gold_add
 from tests.cast import Cast
 from tests.factories import held, project_of, round_turned
+from tests.views.page import forms_of
 
 JUDGE = "/p/shop/judge/"
 ASSIGNMENTS = 1000
@@ -77,3 +82,38 @@ def test_no_number_of_a_thousand_assignments_predicts_which_side_the_new_checkpo
         assert abs((guess == new_is_left).mean() - 0.5) < 0.06, name
     by_comparison = [new_is_left[comparisons == one] for one in np.unique(comparisons)]
     assert all(side.sum() == len(side) / 2 for side in by_comparison if len(side) == 2)
+
+
+@pytest.mark.parametrize("kind", ["gold", "repeat", "swap"])
+def test_a_hidden_check_is_byte_for_byte_like_work(
+    cast: Cast, collecting: Round, client_of: Callable[[User | None], Client], kind: str
+) -> None:
+    work = collecting.comparisons.select_related("prompt", "first", "second")[0]
+    gold = gold_add(
+        project=cast.shop, use="check", messages=work.prompt.messages, first=work.first.text, second=work.second.text,
+        right=["first"], explanation="", by=None,
+    )  # fmt: skip
+    made = Comparison.with_checks.get(gold=gold)
+    ann = client_of(cast.ann)
+    ann.get(JUDGE)
+    Assignment.objects.filter(rater=cast.ann).delete()
+
+    def shown(comparison: Comparison, check_kind: str) -> list[Any]:
+        """What Ann sees before and after she answers, in a world that is taken back."""
+        with transaction.atomic():
+            lease = Assignment.objects.create(
+                comparison=comparison, rater=cast.ann, check_kind=check_kind, first_on_left=True,
+                leased_until=timezone.now() + timedelta(minutes=20),
+            )  # fmt: skip
+            address = f"{JUDGE}{lease.pk}/"
+            pages = [ann.get(JUDGE), ann.get(address), ann.get(f"{JUDGE}next/")]
+            fields = {**forms_of(pages[0])["verdict"].fields, "answer": "a"}
+            pages.append(ann.post(address, fields))
+            pages += [ann.get(address), ann.get(f"{JUDGE}mine/")]
+            lines = re.search(r"<progress .*?</p>", ann.get(JUDGE).content.decode(), re.DOTALL)
+            transaction.set_rollback(True)
+        assert lines
+        found = [(page.status_code, *bytes_of(page)) for page in pages]
+        return [lines[0], *(str(one).replace(f"/{lease.pk}/", "/…/") for one in found)]
+
+    assert shown(made if kind == "gold" else work, kind) == shown(work, "")

@@ -73,6 +73,7 @@ DOORS: dict[str, Door] = {
     "project-settings": Door(READERS, owner_post(422)),
     "members": Door(READERS, NEVER),
     "member-role": Door(NEVER, owner_post(303), {"role": "reviewer"}),
+    "member-groups": Door(NEVER, owner_post(303), {"groups": "law, German"}),
     "member-attempt": Door(NEVER, owner_post(303)),
     "member-remove": Door(NEVER, owner_post(303)),
     "invitation-create": Door(NEVER, owner_post(201), {"role": "rater", "days": 7}),
@@ -80,10 +81,23 @@ DOORS: dict[str, Door] = {
     "protocol": Door(READERS, owner_post(303), {"preset": "hh", "reason": "optional", "reason_min": 0}),
     "gold": Door(READERS, owner_post(422)),
     "gold-retire": Door(NEVER, owner_post(303)),
+    "checks": Door(READERS, owner_post(422)),
+    "checks-pausing": Door(NEVER, owner_post(303)),
+    "check-resume": Door(NEVER, owner_post(303)),
+    "check-exclude": Door(NEVER, owner_post(303)),
+    "check-include": Door(NEVER, owner_post(303)),
     "flags": Door(READERS, NEVER),
     "flag-put-back": Door(NEVER, owner_post(303)),
     "flag-set-aside": Door(NEVER, owner_post(303)),
     "agreement": Door(OWNERS, NEVER),
+    "queue": Door(READERS, owner_post(303), {"control_share": "0.1", "adaptive_certainty": "0.95"}),
+    "queue-wanted": Door(NEVER, owner_post(303), {"wanted": "3"}),
+    "queue-first": Door(NEVER, owner_post(303), {"one": "0", "other": "1", "priority": "2"}),
+    "lease-release": Door(NEVER, owner_post(303)),
+    "adjudication": Door(READERS, NEVER),
+    # Olga judged nothing; Rui judged this one, so he may look but not decide.
+    "adjudicate": Door(READERS, (302, 404, 403, 409, 303, 404), {"answer": "a"}),
+    "adjudicate-note": Door(NEVER, (302, 404, 403, 409, 409, 404), {"note": "Why not."}),  # nobody decided yet
     "prompts": Door(READERS, NEVER),
     "prompts-add": Door(OWNERS, owner_post(303), {"text": "One more question?"}),
     "prompt": Door(READERS, NEVER),
@@ -136,12 +150,14 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
     policy = trained.checkpoint
     _, token = invitation_create(project=cast.shop, role="rater", by=cast.olga)
     gold = gold_of(cast.shop, use="practice")
+    judged_by_rui = turned.comparisons.filter(assignments__rater=cast.rui, assignments__state="answered")[0]
     arguments: dict[str, list[Any]] = {
         "sitting": [sitting_begin(member=cast.shop.members.get(user=cast.ann), kind="practice").pk],
         "flag": [held(cast.shop, cast.ann).comparison_id],
         "invitation": [token],
         "assignment": [held(cast.shop, cast.ann).pk],
         "member": [cast.shop.members.get(user=cast.ann).pk],
+        "check": [cast.shop.members.get(user=cast.ann).pk],
         "prompt": [cast.shop.prompts.first().pk],  # type: ignore[union-attr]
         "round": [turned.number],
         "run": [trained.pk],
@@ -155,6 +171,8 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
         rest = [] if name in ("round-prepare", "prompts-add", "invitation-create") else arguments.get(noun, [])
         rest = [*rest, "loss", "light"] if name == "run-chart" else rest
         rest = ["light"] if name == "leaderboard-chart" else rest
+        rest = [turned.number + 1, held(cast.shop, cast.ann).pk] if name == "lease-release" else rest
+        rest = [judged_by_rui.pk] if noun == "adjudicate" else rest
         rest = (
             ["throughput", "light"] if name == "numbers-chart" else [cast.ann.pk] if name == "numbers-release" else rest
         )

@@ -52,6 +52,15 @@ def order_gain(strength_K: Numbers, cov_KK: Numbers, pair_N2: Places) -> Numbers
     return np.maximum(moved_N, 0) * bend_N / (1 + bend_N * variance_KK[i_N, j_N])
 
 
+def order_gains(votes: Votes) -> Numbers:
+    """`order_gain` of every pair after these votes, shape (K, K): symmetric, 0 of a contestant with itself."""
+    strength_K, cov_KK = belief(votes)
+    i_N, j_N = np.triu_indices(votes.contestants, 1)
+    gain_KK = np.zeros((votes.contestants, votes.contestants))
+    gain_KK[i_N, j_N] = gain_KK[j_N, i_N] = order_gain(strength_K, cov_KK, np.stack([i_N, j_N], axis=1))
+    return gain_KK
+
+
 def _bend(strength_K: Numbers, i_N: Places, j_N: Places) -> Numbers:
     """p (1 - p) of each pair."""
     p_N = 1 / (1 + np.exp(strength_K[j_N] - strength_K[i_N]))

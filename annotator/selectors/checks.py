@@ -1,0 +1,219 @@
+"""What hidden checks found about raters, and about the gold itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import F, Sum
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from annotator.domain.checks import CheckRules, Measure
+from annotator.domain.lifecycles import RoundState
+from annotator.domain.wording import Unfit
+from annotator.models import Gold, Member, Project, RaterHour, Role
+from annotator.selectors.quality import Estimate, share_of
+from annotator.sql import rows
+
+NEWEST = 200  # judgments that the share of too fast ones is taken of: what a rater does now, and quick to read
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
+
+# Whether a judgment j, asked under protocol p, could and did say what is right about gold g.
+COULD = """EXISTS (SELECT 1 FROM jsonb_array_elements_text(g."right") one
+                    WHERE one IN ('first', 'second') OR p.outcomes ? one)"""
+DID = """g."right" ? (CASE WHEN j.outcome <> 'prefer' THEN j.outcome WHEN j.value < 0 THEN 'first' ELSE 'second' END)"""
+
+
+def _current(assignment: str) -> str:
+    """The newest judgment of an assignment is the one that counts: one look into an index."""
+    return f"""(SELECT outcome, value, preferred_id, protocol_id FROM annotator_judgment
+                 WHERE assignment_id = {assignment}.id ORDER BY id DESC LIMIT 1)"""
+
+
+BY_RATER = f"""
+SELECT m.id, c.*, f.*
+  FROM annotator_member m
+  JOIN LATERAL (
+       SELECT count(*) FILTER (WHERE a.check_kind = 'gold' AND {COULD}),
+              count(*) FILTER (WHERE a.check_kind = 'gold' AND {COULD} AND {DID}),
+              count(*) FILTER (WHERE a.check_kind = 'repeat' AND before.outcome IS NOT NULL),
+              count(*) FILTER (WHERE a.check_kind = 'repeat' AND before.outcome IS NOT NULL
+                                 AND before.preferred_id IS NOT DISTINCT FROM j.preferred_id),
+              count(*) FILTER (WHERE a.check_kind = 'swap' AND before.outcome IS NOT NULL),
+              count(*) FILTER (WHERE a.check_kind = 'swap' AND before.outcome IS NOT NULL
+                                 AND before.preferred_id IS NOT DISTINCT FROM j.preferred_id)
+         FROM annotator_assignment a
+         JOIN annotator_comparison c ON c.id = a.comparison_id
+         JOIN annotator_round r ON r.id = c.round_id AND r.project_id = m.project_id
+         JOIN LATERAL {_current("a")} j ON true
+         LEFT JOIN annotator_protocol p ON p.id = j.protocol_id
+         LEFT JOIN annotator_gold g ON g.id = c.gold_id
+         LEFT JOIN annotator_assignment o
+                ON o.comparison_id = c.id AND o.rater_id = a.rater_id AND o.check_kind = ''
+         LEFT JOIN LATERAL {_current("o")} before
+                ON before.outcome <> 'cannot_judge' AND j.outcome <> 'cannot_judge'
+        WHERE a.rater_id = m.user_id AND a.check_kind <> '' AND a.state = 'answered'
+          AND (m.resumed_at IS NULL OR a.ended_at >= m.resumed_at)) c ON true
+  JOIN LATERAL (
+       SELECT count(*), count(*) FILTER (WHERE j.seconds < %(min_seconds)s)
+         FROM (SELECT id, comparison_id FROM annotator_assignment
+                WHERE rater_id = m.user_id AND state = 'answered' AND %(min_seconds)s::float8 > 0
+                  AND (m.resumed_at IS NULL OR ended_at >= m.resumed_at)
+                ORDER BY ended_at DESC LIMIT {NEWEST}) newest
+         JOIN annotator_comparison c ON c.id = newest.comparison_id
+         JOIN annotator_round r ON r.id = c.round_id AND r.project_id = m.project_id
+         JOIN annotator_judgment j ON j.assignment_id = newest.id AND j.supersedes_id IS NULL AND j.seconds > 0) f
+    ON true
+ WHERE m.project_id = %(project)s AND (%(member)s::bigint IS NULL OR m.id = %(member)s)
+"""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One member as the checks found them, each with n and its interval, or the reason why nothing can be said."""
+
+    gold: Estimate
+    consistency: Estimate
+    swapped: Estimate
+    fast: Estimate
+
+    @property
+    def all(self) -> list[Estimate]:
+        """In the order of the table's columns."""
+        return [self.gold, self.consistency, self.swapped, self.fast]
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(estimate.n for estimate in self.all)
+
+    def measured(self, measure: Measure) -> Estimate:
+        return {Measure.GOLD: self.gold, Measure.CONSISTENCY: self.consistency, Measure.FAST: self.fast}[measure]
+
+
+def checked_of(project: Project, rules: CheckRules, member: Member | None = None) -> dict[int, Checked]:
+    """By member, since they were last resumed; one member alone where one is named.
+
+    A wrong answer is one against what is right; how strongly somebody prefers an
+    answer is never wrong, and gold that the protocol could not answer counts for nobody.
+    """
+    asked = {"project": project.pk, "member": member and member.pk, "min_seconds": rules.min_seconds}
+    found = {}
+    for pk, golds, right, repeats, repeated, swaps, swapped, timed, fast in rows(BY_RATER, asked):
+        found[pk] = Checked(
+            gold=share_of(right, golds, *GOLD, reason=NONE_YET),
+            consistency=share_of(repeated + swapped, repeats + swaps, *CONSISTENCY, reason=NONE_YET),
+            swapped=share_of(swapped, swaps, *SWAPPED, reason=NONE_YET),
+            fast=share_of(fast, timed, *FAST, reason=NO_MINIMUM),
+        )
+    return found
+
+
+NONE_YET = _("None answered yet.")
+NO_MINIMUM = _("Nothing timed, or no minimum time.")
+GOLD = (_("Gold right"), _("Share of hidden gold that was answered right."))
+CONSISTENCY = (
+    _("Said the same again"),
+    _("Share of pairs that came a second time, on the same sides or exchanged, and were answered as before."),
+)
+SWAPPED = (
+    _("Of these, exchanged"),
+    _("The same for pairs whose sides were exchanged: a habit of the side shows here."),
+)
+FAST = (_("Too fast"), _("Share of timed judgments, among the newest 200, that took less than the minimum time."))
+
+
+def rules_of(project: Project) -> CheckRules:
+    """How this project checks; not at all where what is stored does not fit."""
+    try:
+        return CheckRules.of(project.checks)
+    except Unfit:
+        return CheckRules()
+
+
+@dataclass(frozen=True)
+class Rater:
+    """A row of the owner's table."""
+
+    member: Member
+    checked: Checked
+
+
+def raters_checked(project: Project, rules: CheckRules) -> list[Rater]:
+    """Who was checked, is paused or is excluded: those first who are stopped, then by name."""
+    checked = checked_of(project, rules)
+    members = project.members.select_related("user").order_by("user__username")
+    found = [Rater(member, checked[member.pk]) for member in members]
+    return sorted(
+        (row for row in found if row.member.is_stopped or not row.checked.is_empty),
+        key=lambda row: not row.member.is_stopped,
+    )
+
+
+@dataclass(frozen=True)
+class GoldMissed:
+    """How raters answered one piece of gold. Many misses say something about the gold as well."""
+
+    gold: Gold
+    right: Estimate
+    flags: int
+
+
+BY_GOLD = f"""
+SELECT g.id, count(*) FILTER (WHERE {COULD}), count(*) FILTER (WHERE {COULD} AND {DID}),
+       coalesce(sum((SELECT count(*) FROM annotator_flag f WHERE f.assignment_id = a.id)), 0)
+  FROM annotator_gold g
+  JOIN annotator_comparison c ON c.gold_id = g.id
+  JOIN annotator_assignment a ON a.comparison_id = c.id
+  LEFT JOIN LATERAL {_current("a")} j ON true
+  LEFT JOIN annotator_protocol p ON p.id = j.protocol_id
+ WHERE g.project_id = %s AND g.use = 'check' GROUP BY g.id
+"""
+
+
+def gold_missed(project: Project) -> list[GoldMissed]:
+    """Hidden checks that are in use, the most often missed first."""
+    counted = {pk: (asked, right, flags) for pk, asked, right, flags in rows(BY_GOLD, [project.pk])}
+    found = []
+    for gold in project.gold.filter(use="check", retired_at=None):
+        asked, right, flags = counted.get(gold.pk, (0, 0, 0))
+        found.append(GoldMissed(gold, share_of(right, asked, *GOLD, reason=NONE_YET), int(flags)))
+    return sorted(found, key=lambda one: (one.right.value is None, one.right.value or 0.0, one.gold.pk))
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """How many judgments of how many excluded raters nothing is learnt from."""
+
+    judgments: int
+    raters: int
+
+
+def left_out(project: Project) -> LeftOut:
+    excluded = project.members.filter(excluded_at__isnull=False)
+    hours = RaterHour.objects.filter(round__project=project, rater__in=excluded.values("user"))
+    counted = hours.exclude(round__state=RoundState.ABANDONED).aggregate(n=Sum(F("answered") - F("checks")))
+    return LeftOut(counted["n"] or 0, excluded.count())
+
+
+@dataclass(frozen=True)
+class Pausing:
+    """Whether raters are paused by themselves, and how many of those who judged in the last week were within a day."""
+
+    stopped_at: datetime | None
+    paused: int
+    active: int
+
+
+def pausing_of(project: Project) -> Pausing:
+    """Pauses from before an owner last looked count no more."""
+    now = timezone.now()
+    active = RaterHour.objects.filter(round__project=project, hour__gte=now - WEEK, answered__gt=0).values("rater")
+    since = max(now - DAY, project.pausing_looked_at or now - DAY)
+    members = project.members.filter(user__in=active, role=Role.RATER)
+    return Pausing(project.pausing_stopped_at, members.filter(paused_at__gte=since).count(), members.count())
+
+
+def owners_of(project: Project) -> list[str]:
+    """Whom a rater may ask."""
+    return [str(member.user) for member in project.members.filter(role=Role.OWNER).select_related("user")]

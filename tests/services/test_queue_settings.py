@@ -1,0 +1,184 @@
+"""What an owner says about the queue, and what it then does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from annotator.domain.asking import Said
+from annotator.domain.lifecycles import AssignmentState
+from annotator.exceptions import InputInvalid, StateNotAllowed
+from annotator.models import Checkpoint, Comparison, Member, Project, Prompt, Round, User
+from annotator.selectors.steering import Group, groups_of
+from annotator.services.assignments import assignment_claim, assignment_release, assignments_claim
+from annotator.services.comparisons import comparisons_prioritise
+from annotator.services.import_files import source_open
+from annotator.services.imports import preferences_import
+from annotator.services.judgments import judgment_submit
+from annotator.services.projects import member_set_groups
+from annotator.services.queue import queue_update
+from tests.factories import round_collecting
+from tests.keys import key
+
+LAW = [{"tag": "law", "group": "lawyers", "priority": 1}]
+
+
+@pytest.fixture
+def tagged(project: Project) -> Project:
+    """Five of its twenty prompts are about law."""
+    prompts = Prompt.objects.filter(project=project).order_by("pk").values_list("pk", flat=True)[:5]
+    Prompt.objects.filter(pk__in=list(prompts)).update(tags=["law"])
+    return project
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"strategy": {"psychic": 1}}, "no order “psychic”"),
+        ({"strategy": {"random": 0}}, "one of them is more"),
+        ({"tag_rules": [{"tag": ""}]}, "begins with a tag"),
+        ({"control_share": 1.5}, "control_share"),
+        ({"daily_quota": 0}, "daily_quota"),
+        ({"adaptive_most": 1}, "adaptive_most"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_and_change_nothing(
+    project: Project, typed: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputInvalid, match=words):
+        queue_update(project=project, **typed)
+
+    (name,) = typed
+    assert getattr(Project.objects.get(pk=project.pk), name) != typed[name]
+
+
+# --- new comparisons -----------------------------------------------------------
+
+
+def test_new_comparisons_know_their_audience_and_priority_from_the_tags_of_their_prompts(tagged: Project) -> None:
+    queue_update(project=tagged, tag_rules=LAW)
+
+    comparisons = round_collecting(tagged).comparisons
+
+    about_law = comparisons.filter(prompt__tags=["law"])
+    assert about_law.count() == 10
+    assert set(about_law.values_list("audience", "priority")) == {("lawyers", 1)}
+    assert set(comparisons.exclude(prompt__tags=["law"]).values_list("audience", "priority")) == {("", 0)}
+
+
+@pytest.mark.parametrize(("share", "fewest", "most"), [(0.0, 0, 0), (1.0, 40, 40), (0.5, 8, 32)])
+def test_the_control_arm_gets_its_share_by_chance_and_has_no_priority(
+    tagged: Project, share: float, fewest: int, most: int
+) -> None:
+    """Of 40; half of them outside 8 to 32 comes once in ten thousand rounds."""
+    queue_update(project=tagged, control_share=share, tag_rules=LAW)
+
+    control = round_collecting(tagged).comparisons.filter(is_control=True)
+
+    assert fewest <= control.count() <= most
+    assert not control.exclude(priority=0).exists()
+    assert control.filter(prompt__tags=["law"]).exclude(audience="lawyers").count() == 0
+
+
+def test_imported_comparisons_are_placed_like_those_that_are_planned(project: Project, tmp_path: Path) -> None:
+    queue_update(project=project, tag_rules=LAW, control_share=1.0)
+    prompt = Prompt.objects.filter(project=project, messages=[{"role": "user", "content": "Question 3?"}])
+    prompt.update(tags=["law"])
+    path = tmp_path / "votes.jsonl"
+    path.write_text('{"prompt": "Question 3?", "chosen": "Good", "rejected": "Bad"}')
+
+    preferences_import(project=project, source=source_open(path))
+
+    imported = Comparison.objects.get()
+    assert (imported.audience, imported.priority, imported.is_control) == ("lawyers", 0, True)
+
+
+# --- what is collected already ---------------------------------------------------
+
+
+def test_a_rule_holds_at_once_for_the_round_that_collects_and_is_gone_with_it(tagged: Project) -> None:
+    round = round_collecting(tagged)
+    Comparison.objects.filter(pk=round.comparisons.filter(prompt__tags=["law"])[0].pk).update(is_control=True)
+
+    assert queue_update(project=tagged, tag_rules=LAW) == 10
+    assert queue_update(project=tagged, tag_rules=LAW) == 0
+    assert round.comparisons.filter(audience="lawyers", priority=1).count() == 9
+    assert round.comparisons.filter(audience="lawyers", priority=0, is_control=True).count() == 1
+
+    assert queue_update(project=tagged, tag_rules=[]) == 10
+    assert set(round.comparisons.values_list("audience", "priority")) == {("", 0)}
+
+
+def test_only_a_group_is_asked_about_its_comparisons_and_it_is_asked_about_the_others_too(
+    tagged: Project, raters: list[User]
+) -> None:
+    queue_update(project=tagged, tag_rules=LAW)
+    round = round_collecting(tagged)
+    member_set_groups(member=Member.objects.get(project=tagged, user=raters[0]), groups=["lawyers"])
+
+    def met(rater: User) -> set[str]:
+        held = assignments_claim(rater=rater, project=tagged, wanted=40)
+        return {one.comparison.audience for one in held}
+
+    assert round.comparisons.count() == 40
+    assert met(raters[1]) == {""}
+    assert met(raters[0]) == {"", "lawyers"}
+
+
+def test_a_group_without_members_is_told(tagged: Project, raters: list[User]) -> None:
+    queue_update(project=tagged, tag_rules=LAW)
+    member_set_groups(member=Member.objects.get(project=tagged, user=raters[0]), groups=["German"])
+
+    assert groups_of(tagged) == [Group("German", 1, False), Group("lawyers", 0, True)]
+    assert [group.is_empty for group in groups_of(tagged)] == [False, True]
+
+
+def test_a_pair_of_authors_is_put_first_whoever_stands_where_and_the_control_arm_stays(
+    project: Project, round: Round, raters: list[User]
+) -> None:
+    base = Checkpoint.objects.get(project=project, name="base")
+    other = Checkpoint.objects.create(project=project, kind="policy", name="other", base_model="starter")
+    some = list(round.comparisons.order_by("-pk")[:3])
+    for comparison, side in zip(some, ("first", "second", "first"), strict=True):
+        response = getattr(comparison, side)
+        type(response).objects.filter(pk=response.pk).update(checkpoint=other)
+    Comparison.objects.filter(pk=some[2].pk).update(is_control=True)
+
+    moved = comparisons_prioritise(round=round, one=(base.pk, ""), other=(other.pk, ""), priority=2)
+
+    shared = Comparison.objects.filter(round=round, priority=2)
+    assert moved == shared.count()
+    assert {some[0].pk, some[1].pk} <= set(shared.values_list("pk", flat=True))
+    assert some[2].pk not in set(shared.values_list("pk", flat=True))
+    claimed = assignment_claim(rater=raters[0], project=project)
+    assert claimed is not None
+    assert claimed.comparison.priority == 2
+    with pytest.raises(InputInvalid, match="two different"):
+        comparisons_prioritise(round=round, one=(base.pk, ""), other=(base.pk, ""), priority=2)
+
+
+# --- leases ------------------------------------------------------------------------
+
+
+def test_a_released_lease_is_free_for_others_and_its_answer_counts_while_the_slot_is_free(
+    project: Project, round: Round, raters: list[User]
+) -> None:
+    held = assignment_claim(rater=raters[0], project=project)
+    assert held is not None
+    round.comparisons.exclude(pk=held.comparison_id).delete()
+    Comparison.objects.filter(pk=held.comparison_id).update(wanted=1)
+    assert assignment_claim(rater=raters[1], project=project) is None
+
+    assignment_release(assignment=held)
+
+    taken = assignment_claim(rater=raters[1], project=project)
+    assert taken is not None
+    assert taken.comparison_id == held.comparison_id
+    assignment_release(assignment=taken)
+    judgment_submit(assignment=held, said=Said("a"), key=key(1))
+    held.refresh_from_db()
+    assert held.state == AssignmentState.ANSWERED
+    with pytest.raises(StateNotAllowed, match="Nobody holds"):
+        assignment_release(assignment=held)
