@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar, cast
 
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
-from annotator.models import Judgment, Project, RaterHour, Round
+from annotator.models import Judgment, Project, Round, RoundTally
 from annotator.selectors.kept import FINDINGS, MANY, SOON, Shelf
 from annotator.selectors.votes import KEPT, SETTLED
 
@@ -121,9 +121,9 @@ def found_in(scope: Project | Round, what: str, find: Callable[[list[Judged]], F
 
 
 def judgments_number(scope: Project | Round) -> int:
-    """How many there are, by the sums of the hours in which they were given."""
-    hours = RaterHour.objects.filter(round__in=scope.rounds.all() if isinstance(scope, Project) else [scope])
-    return hours.aggregate(answered=Sum("answered"))["answered"] or 0
+    """How many there are on comparisons in play, by the sums of the rounds."""
+    rounds = scope.rounds.all() if isinstance(scope, Project) else [scope]
+    return RoundTally.objects.filter(round__in=rounds).sums()["answered"]
 
 
 # --- what is kept ----------------------------------------------------------------
