@@ -66,9 +66,7 @@ def measured(arguments: argparse.Namespace, crowd: Crowd) -> dict[str, float]:
         projects[size] = project_made(slug_of(size), comparisons=size, wanted=wanted, stored=stored, raters=raters)
         say(f"{size:,} comparisons, {size * stored:,} judgments stored, written in {time.monotonic() - began:.0f} s")
     for size in arguments.sizes:
-        before = cpu_seconds()
-        found, seconds = asyncio.run(busy(crowd, slug_of(size), raters, arguments.seconds))
-        spent = {name: (after - before[name]) / len(found) * 1000 for name, after in cpu_seconds().items()}
+        found, seconds, spent = asyncio.run(busy(crowd, slug_of(size), raters, arguments.seconds))
         rates[size] = len(found) / seconds
         say(f"{size:,}, closed loop of {LINES}: {rates[size]:.0f} judgments/s, {latencies(found)}")
         say("  CPU per judgment, ms: " + ", ".join(f"{name} {one:.2f}" for name, one in spent.items()))
@@ -103,21 +101,27 @@ def say(line: str) -> None:
 
 
 def cpu_seconds() -> dict[str, float]:
-    """Processor time so far of the web processes, of Postgres and of this one, which is the load."""
+    """Processor time so far of the web processes, of Postgres (its ended children too) and of this load."""
     found = {"web": 0.0, "database": 0.0, "load": sum(psutil.Process().cpu_times()[:2])}
     for process in psutil.process_iter(["name", "cmdline", "cpu_times"]):
         words = " ".join(process.info["cmdline"] or [])
         kind = "web" if "granian" in words else "database" if "postgres" in (process.info["name"] or "") else ""
         if kind:
-            found[kind] += sum(process.info["cpu_times"][:2])
+            found[kind] += sum(process.info["cpu_times"][:4])
     return found
 
 
-async def busy(crowd: Crowd, slug: str, raters: list[Rater], seconds: float) -> tuple[list[float], float]:
+async def busy(
+    crowd: Crowd, slug: str, raters: list[Rater], seconds: float
+) -> tuple[list[float], float, dict[str, float]]:
+    """Latencies, how long it took, and milliseconds of processor time for each judgment."""
     pages = [Page(one, slug) for one in raters[:BUSY]]
     await opened(crowd, pages, LINES)
     await closed_loop(crowd, pages, lines=LINES, seconds=seconds / 6)  # caches fill, connections open
-    return await closed_loop(crowd, pages, lines=LINES, seconds=seconds)
+    before = cpu_seconds()
+    found, took = await closed_loop(crowd, pages, lines=LINES, seconds=seconds)
+    spent = {name: (after - before[name]) / len(found) * 1000 for name, after in cpu_seconds().items()}
+    return found, took, spent
 
 
 async def arriving(crowd: Crowd, slug: str, raters: list[Rater], per_second: float, seconds: float) -> list[float]:

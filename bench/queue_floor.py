@@ -56,7 +56,7 @@ def script_of(project: int, slug: str, first: int, last: int) -> str:
             f"SELECT id AS member_id FROM annotator_member WHERE user_id = :rater AND project_id = {project} \\gset",
             filled(
                 assignments.CLAIM, str(project), ":rater", "1", "600", "$${\"\"}$$", "$${in_order}$$", "$${1}$$", "0",
-                "false",
+                "$${0,0,0}$$", "10", "false",
             )
             + " LIMIT 1 \\gset",
             f"{filled(access.OWN_ASSIGNMENT, ':assignment_id', ':rater', str(project))};",

@@ -153,7 +153,7 @@ def commands(bind: str, port: int) -> dict[str, list[str]]:
         str(port),
     ]
     # Threads wait for the database while others compute; idle ones stay, because each keeps a connection.
-    web += ["--workers", "2", "--blocking-threads", "8", "--blocking-threads-idle-timeout", "600"]
+    web += ["--workers", "2", "--blocking-threads", "4", "--blocking-threads-idle-timeout", "600"]
     web += ["--respawn-failed-workers", "--respawn-interval", "0.2", "--workers-kill-timeout", "3"]
     web += ["--http", "1", "--no-ws", "--log-level", "warning"]
     celery = [python, "-m", "celery", "--quiet", "--app", "config"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -82,8 +82,8 @@ def held_claim(
         groups = member.groups if member else []
     order = order_of(project.strategy)
     asked = [
-        project.pk, rater.pk, wanted, project.lease_minutes, [*groups, ""], list(order), list(order.values()),
-        project.control_share, _checked(project), APART,
+        project.pk, rater.pk, wanted, project.lease_minutes, [*groups, ""] if groups else '{""}',
+        _array(order), _array(order.values()), project.control_share, _array(_checked(project)), APART,
     ]  # fmt: skip
     held = rows(CLAIM, [*asked, False]) or rows(CLAIM, [*asked, True])
     if not held and assignments_sweep():
@@ -97,6 +97,11 @@ CLAIM = """
 SELECT assignment_id, fault
   FROM queue_claim(%s, %s, %s, %s, %s::text[], %s::text[], %s::float8[], %s, %s::float8[], %s, %s)
 """
+
+
+def _array(values: Iterable[str | float]) -> str:
+    """Names of ours and numbers as Postgres writes an array: the driver looks long at a list before it does."""
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def _checked(project: Project) -> list[float]:
