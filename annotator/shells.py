@@ -70,3 +70,9 @@ def shell(key: Hashable, draw: Callable[[], str]) -> Shell:
         while len(_shells) > LIMIT:
             _shells.popitem(last=False)
     return made
+
+
+def forget() -> None:
+    """After the database was replaced under a running process, where numbers in a key may mean other rows."""
+    with _lock:
+        _shells.clear()

@@ -57,6 +57,16 @@ def refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(refuse_the_network)
 
 
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    """Each test has a database of its own, in which the same number is another row."""
+    from annotator import shells
+    from annotator.selectors import kept
+
+    kept.forget()
+    shells.forget()
+
+
 @pytest.fixture
 def store(settings: Any, tmp_path: Path) -> Path:
     """An empty TIEBREAK_STORE for this test alone."""

@@ -73,3 +73,9 @@ class Shelf:
 
 FINDINGS = Shelf(room=64)  # what pages show
 MANY, SOON = 2_000, 60.0  # over so many rows, pages work things out once in so many seconds at most
+
+
+def forget() -> None:
+    """After the database was replaced under a running process, where numbers may mean other rows."""
+    _protocol.cache_clear()
+    _guideline.cache_clear()
