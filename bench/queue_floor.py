@@ -50,7 +50,7 @@ def script_of(project: int, slug: str, first: int, last: int) -> str:
     return "\n".join(
         [
             f"\\set rater random({first}, {last})",
-            f"{filled(sign_in.OPEN, 'lpad(to_hex(:rater), 32, $$0$$)', 'now()')};",
+            f"{filled(sign_in.OPEN, 'lpad(to_hex(:rater::bigint), 32, $$0$$)', 'now()')};",
             f"{filled(sign_in.PERSON, ':rater')};",
             f"{filled(access.MEMBERSHIP, ':rater', f'$${slug}$$')};",
             f"SELECT id AS member_id FROM annotator_member WHERE user_id = :rater AND project_id = {project} \\gset",
@@ -65,8 +65,8 @@ def script_of(project: int, slug: str, first: int, last: int) -> str:
                 "$$five_point$$", "$$a$$", protocol, "$${}$$", "$${}$$", "$$[]$$", "$$$$", "$$$$", "4.2", "NULL",
             )
             + ";",
-            f"{filled(desk.STATEMENT, ':member_id')};",
-            faces.STATEMENT.replace("%(version)s", str(VERSION)).replace("%(assignment)s", ":assignment_id") + ";",
+            f"{named(desk.STATEMENT, member=':member_id', is_counted='false')};",
+            f"{named(faces.STATEMENT, version=str(VERSION), assignment=':assignment_id')};",
         ]
     )  # fmt: skip
 
@@ -77,6 +77,13 @@ def filled(statement: str, *values: str) -> str:
     assert len(parts) == len(values) + 1, statement
     whole = parts[0] + "".join(value + part for value, part in zip(values, parts[1:], strict=True))
     return " ".join(whole.split())
+
+
+def named(statement: str, **values: str) -> str:
+    """The same for places that have names."""
+    for name, value in values.items():
+        statement = statement.replace(f"%({name})s", value)
+    return " ".join(statement.split())
 
 
 def program() -> Path:
