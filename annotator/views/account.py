@@ -17,7 +17,7 @@ from django.views.i18n import set_language
 
 from annotator import access
 from annotator.exceptions import Conflict, InputInvalid
-from annotator.forms import RegisterForm
+from annotator.forms.people import RegisterForm
 from annotator.http import Request, SeeOther, SignedInRequest
 from annotator.models import Invitation, Member, Role
 from annotator.selectors.projects import memberships_of

@@ -17,7 +17,7 @@ from annotator.domain.adjudication import first_on_left
 from annotator.domain.asking import Asking
 from annotator.domain.keys import keys_for
 from annotator.exceptions import InputInvalid
-from annotator.forms import AdjudicationForm, NoteForm
+from annotator.forms.judging import AdjudicationForm, NoteForm
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Adjudication, Assignment, Comparison, Member
 from annotator.selectors import adjudication as select

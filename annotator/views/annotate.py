@@ -24,7 +24,7 @@ from annotator.domain.changes import changes_between
 from annotator.domain.flags import WORDS
 from annotator.domain.keys import ACTIONS, keys_for
 from annotator.exceptions import Conflict, InputInvalid
-from annotator.forms import FlagsForm, VerdictForm
+from annotator.forms.judging import FlagsForm, VerdictForm
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Assignment, Member
 from annotator.selectors.cards import given_in, points_of, points_offered, questions_of, turns_of

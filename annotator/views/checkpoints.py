@@ -12,8 +12,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from annotator import access, store
 from annotator.exceptions import NotFound
+from annotator.forms.rounds import settings_shown
 from annotator.http import SeeOther, SignedInRequest, folder_download
-from annotator.round_settings import settings_shown
 from annotator.selectors import lineage as select
 from annotator.selectors.quality import estimates_of
 from annotator.selectors.reports import run_reliability

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from annotator import access
 from annotator.exceptions import InputInvalid
-from annotator.forms import ChecksForm
+from annotator.forms.checks import ChecksForm
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Member
 from annotator.selectors.checks import gold_missed, left_out, pausing_of, raters_checked, rules_of

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from annotator import access
 from annotator.exceptions import InputInvalid
-from annotator.forms import GoldForm
+from annotator.forms.gold import GoldForm
 from annotator.http import SeeOther, SignedInRequest, page_number
 from annotator.models import Member
 from annotator.selectors.gold import exam_supply, gold_asked, gold_typed

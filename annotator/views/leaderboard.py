@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 from annotator import access
 from annotator.charts import THEMES, leaderboard_svg
 from annotator.exceptions import NotFound
-from annotator.forms import LeaderboardForm
+from annotator.forms.leaderboard import LeaderboardForm
 from annotator.http import SignedInRequest
 from annotator.selectors.leaderboard import leaderboard_of, tags_of
 from annotator.views.projects import desk

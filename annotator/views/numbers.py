@@ -23,7 +23,7 @@ from django.views.decorators.http import require_GET, require_POST
 from annotator import access
 from annotator.charts import THEMES, numbers_svg
 from annotator.exceptions import NotFound
-from annotator.forms import HoursForm
+from annotator.forms.hours import HoursForm
 from annotator.http import Echo, SeeOther, SignedInRequest, page_number
 from annotator.models import Member
 from annotator.selectors.hours import Order, hours_by_day, raters_page

@@ -15,10 +15,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from annotator import access
 from annotator.exceptions import Conflict, InputInvalid
-from annotator.forms import GuidelineForm, InvitationForm, ProjectForm, ProjectSettingsForm, RoleForm
+from annotator.forms.people import InvitationForm, RoleForm
+from annotator.forms.projects import GuidelineForm, ProjectForm, ProjectSettingsForm
+from annotator.forms.queue import GroupsForm
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Member
-from annotator.queue_settings import GroupsForm
 from annotator.selectors import projects as select
 from annotator.selectors.agreement import agreement_of_project
 from annotator.selectors.checks import pausing_of

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from annotator import access
 from annotator.exceptions import InputInvalid
-from annotator.forms import PromptsForm
+from annotator.forms.prompts import PromptsForm
 from annotator.http import SeeOther, SignedInRequest, page_number
 from annotator.selectors import prompts as select
 from annotator.services.prompts import prompts_add

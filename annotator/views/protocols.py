@@ -13,7 +13,7 @@ from annotator import access
 from annotator.domain.keys import keys_for
 from annotator.domain.protocols import PRESETS
 from annotator.exceptions import InputInvalid
-from annotator.forms import ProtocolForm
+from annotator.forms.protocols import ProtocolForm
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Member
 from annotator.selectors.cards import points_of, points_offered, questions_of

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from annotator import access
 from annotator.exceptions import InputInvalid
+from annotator.forms.queue import PairForm, QueueForm, WantedForm
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Member
-from annotator.queue_settings import PairForm, QueueForm, WantedForm
 from annotator.selectors.rounds import round_newest, round_progress
 from annotator.selectors.steering import authors_of, groups_of
 from annotator.services.comparisons import comparisons_prioritise, comparisons_want

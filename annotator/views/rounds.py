@@ -13,9 +13,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from annotator import access, tasks
 from annotator.exceptions import Conflict
+from annotator.forms.rounds import LaunchForm, launch_presets, launch_start, settings_shown
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Member, Round
-from annotator.round_settings import LaunchForm, launch_presets, launch_start, settings_shown
 from annotator.selectors import rounds as select
 from annotator.selectors.agreement import agreement_of_round
 from annotator.selectors.quality import estimates_of, quality_of_round

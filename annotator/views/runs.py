@@ -16,9 +16,9 @@ from django.views.decorators.http import require_GET, require_POST
 from annotator import access
 from annotator.charts import THEMES, Theme, chart_svg, charts_of, reliability_svg
 from annotator.exceptions import NotFound
+from annotator.forms.rounds import settings_shown
 from annotator.http import SeeOther, SignedInRequest, page_number
 from annotator.models import Member, Run
-from annotator.round_settings import settings_shown
 from annotator.selectors import reports
 from annotator.selectors import runs as select
 from annotator.services.runs import run_cancel

@@ -14,7 +14,7 @@ from annotator import access
 from annotator.domain.gold import SittingKind
 from annotator.domain.keys import keys_for
 from annotator.exceptions import InputInvalid
-from annotator.forms import SittingForm
+from annotator.forms.judging import SittingForm
 from annotator.http import SeeOther, SignedInRequest, page_number
 from annotator.models import Member, Sitting, SittingAnswer
 from annotator.selectors.cards import questions_of, turns_of

@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 
 from annotator.domain.lifecycles import RoundState
+from annotator.forms.rounds import GROUPS, PLACES, LaunchForm, settings_shown
 from annotator.models import Round, User
-from annotator.round_settings import GROUPS, PLACES, LaunchForm, settings_shown
 from tests.cast import Cast
 from tests.factories import judged
 from tests.views.page import forms_of
