@@ -56,7 +56,15 @@ SUBJECTS = {
 }
 SUBJECT_OF = {name: code for code, subject in SUBJECTS.items() for name in subject.names}
 # They describe the data or count something up, so a curve would tell nothing; they stand among the numbers.
-NOT_DRAWN = ("eta_seconds", "seconds_per_step", "responses", "pairs/ties", "length/chosen", "length/rejected")
+NOT_DRAWN = (
+    "eta_seconds",
+    "seconds_per_step",
+    "responses",
+    "rewards",
+    "pairs/ties",
+    "length/chosen",
+    "length/rejected",
+)
 IN_PERCENT = ("accuracy", "decided", "calibration", "padding")
 CHANCE = 0.5  # what guessing reaches
 FONT = "-apple-system, 'Segoe UI', Inter, Roboto, 'Liberation Sans', sans-serif"

@@ -45,7 +45,7 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
     "annotator/views": (("annotator.engine", "torch", "training.loop"), "queue a run and ring"),
     "annotator/api": (("annotator.engine", "torch", "annotator.views"), "HTML and JSON are two doors onto services"),
 }
-RECIPES = ("sft", "reward", "dpo", "generate", "evaluate")
+RECIPES = ("sft", "reward", "dpo", "generate", "evaluate", "score")
 SERVICES_IN_ORDER = (
     "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "queue", "scores", "gold", "flags",
     "assignments", "checks", "judgments", "adjudication", "raters", "sittings", "snapshots", "checkpoints", "runs",

@@ -525,6 +525,17 @@ class EvaluateSettings(Settings):
     sampling: SamplingSettings = SamplingSettings(answers_per_prompt=1)
 
 
+class ScoreSettings(Settings):
+    """How reward models read answers."""
+
+    micro_batch_size: int = Field(
+        32,
+        ge=1,
+        title="Scoring batch",
+        description="Rows scored at once. Fewer need less memory.",
+    )
+
+
 class RoundSettings(Settings):
     """Everything one press of *Launch round* decides."""
 

@@ -11,20 +11,28 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from training.config import DpoSettings, EvaluateSettings, RewardSettings, SamplingSettings, SftSettings
+from training.config import (
+    DpoSettings,
+    EvaluateSettings,
+    RewardSettings,
+    SamplingSettings,
+    ScoreSettings,
+    SftSettings,
+)
 from training.errors import CheckpointIncomplete, RequestInvalid, SnapshotInvalid
 
 MANIFEST = "manifest.json"
 COMPARISONS = "comparisons.jsonl"
 REPORT = "report.json"
 RESPONSES = "responses.jsonl"
+REWARDS = "rewards.jsonl"
 
 Split = Literal["train", "holdout"]
 
@@ -136,6 +144,28 @@ class ResponseRecord(Frozen):
     finish: Literal["stop", "length"]
 
 
+class AnswerRecord(Completion):
+    """An answer that wants a reward.
+
+    base_model  the base of the policy that wrote `token_ids`: a judge on another one reads the text
+    """
+
+    prompt_id: str
+    prompt: list[Message] = Field(min_length=1)
+    base_model: str | None = None
+
+
+class RewardRecord(Frozen):
+    """What a reward model says of an answer to the overall question: a number for each of its heads.
+
+    judge  the label of the reward model in the request
+    """
+
+    response_id: str
+    judge: str
+    heads: list[float] = Field(min_length=1)
+
+
 # --- requests ----------------------------------------------------------------
 
 
@@ -150,6 +180,13 @@ class PolicyRef(Frozen):
     label: str
     base_model: str
     adapter: str | None = None
+
+
+class JudgeRef(Frozen):
+    """A reward model: its checkpoint folder, and the name under which its rewards are reported."""
+
+    label: str
+    reward_dir: str
 
 
 class Request(Frozen):
@@ -201,6 +238,19 @@ class GenerateRequest(Request):
         return _with_labels(self, self.policies)
 
 
+class ScoreRequest(Request):
+    """`answers` is a file of AnswerRecord lines, those to one prompt side by side; each judge reads each of them."""
+
+    kind: Literal["score"] = "score"
+    judges: list[JudgeRef] = Field(min_length=1)
+    answers: str
+    settings: ScoreSettings = ScoreSettings()
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> ScoreRequest:
+        return _with_labels(self, self.judges)
+
+
 class EvaluateRequest(Request):
     kind: Literal["evaluate"] = "evaluate"
     candidate: PolicyRef
@@ -218,17 +268,17 @@ class EvaluateRequest(Request):
 Asking = TypeVar("Asking", bound=Request)
 
 
-def _with_labels(request: Asking, policies: list[PolicyRef]) -> Asking:
-    """Answers are told apart by label alone, so no two policies may share one."""
-    if len({policy.label for policy in policies}) != len(policies):
-        raise ValueError("two policies have the same label")
+def _with_labels(request: Asking, models: Sequence[PolicyRef | JudgeRef]) -> Asking:
+    """What models say is told apart by label alone, so no two may share one."""
+    if len({model.label for model in models}) != len(models):
+        raise ValueError("two models have the same label")
     return request
 
 
 # Kinds that train: what several processes share, and what leaves a checkpoint.
 TRAINED = ("sft", "reward", "dpo")
 AnyRequest = Annotated[
-    SftRequest | RewardRequest | DpoRequest | GenerateRequest | EvaluateRequest,
+    SftRequest | RewardRequest | DpoRequest | GenerateRequest | EvaluateRequest | ScoreRequest,
     Field(discriminator="kind"),
 ]
 REQUEST: TypeAdapter[AnyRequest] = TypeAdapter(AnyRequest)
@@ -259,7 +309,7 @@ class Estimate(Frozen):
 class RunReport(Frozen):
     """What a finished run says of itself; `report.json` of every output folder."""
 
-    kind: Literal["sft", "reward", "dpo", "generate", "evaluate"]
+    kind: Literal["sft", "reward", "dpo", "generate", "evaluate", "score"]
     seconds: float
     steps: int = 0
     metrics: dict[str, float] = {}

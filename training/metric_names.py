@@ -53,6 +53,7 @@ METRICS: dict[str, tuple[str, str]] = {
     "rows/holdout": ("Held-out rows that were looked at.", "rows"),
     "prompts/holdout": ("Held-out prompts that both policies answered.", "prompts"),
     "responses": ("Answers written.", "answers"),
+    "rewards": ("Answers scored, once by each reward model.", "answers"),
     "tokens": ("Tokens written.", "tokens"),
     "length/mean": ("Mean length of the answers.", "tokens"),
     "share_cut_off": ("Share of the answers that reached the longest length allowed.", "share"),

@@ -11,6 +11,7 @@ from tests.training.tiny import (
     planted,
     prompts_save,
     reward_request,
+    score_request,
 )
 from training.config import EvaluateSettings, SamplingSettings, SftSettings
 from training.contract import (
@@ -82,6 +83,7 @@ def requests_of_every_kind(base: Path, folder: Path) -> list[AnyRequest]:
             prompts=str(prompts),
             settings=EvaluateSettings(sampling=SHORT),
         ),
+        score_request(folder, folder / "reward", planted(2)),
     ]
 
 

@@ -18,17 +18,20 @@ from training.config import DpoSettings, RewardSettings
 from training.contract import (
     COMPARISONS,
     EVENT,
+    AnswerRecord,
     AnyEvent,
     AnyRequest,
     Completion,
     DemonstrationRecord,
     DpoRequest,
+    JudgeRef,
     Message,
     PolicyRef,
     PreferenceRecord,
     PromptRecord,
     RewardRequest,
     RunReport,
+    ScoreRequest,
     SnapshotManifest,
     manifest_write,
     rows_write,
@@ -177,6 +180,25 @@ def reward_request(
         policy=PolicyRef(label="policy", base_model=str(base)),
         snapshot_dir=str(snapshot),
         settings=RewardSettings.model_validate({"lora_rank": 4, "epochs": 1, **settings}),
+    )
+
+
+def score_request(
+    tmp_path: Path, reward: Path, rows: Iterable[PreferenceRecord], *, base_model: str | None = None
+) -> ScoreRequest:
+    """Both answers of each row, read by one judge."""
+    tmp_path.mkdir(exist_ok=True)
+    sides = [(row, answer) for row in rows for answer in (row.first, row.second)]
+    records = [
+        AnswerRecord(**answer.model_dump(), prompt_id=row.prompt_id, prompt=row.prompt, base_model=base_model)
+        for row, answer in sides
+    ]
+    rows_write(tmp_path / "answers.jsonl", records)
+    return ScoreRequest(
+        out_dir=str(tmp_path / "score"),
+        work_dir=str(tmp_path / "score-work"),
+        judges=[JudgeRef(label="judge", reward_dir=str(reward))],
+        answers=str(tmp_path / "answers.jsonl"),
     )
 
 
