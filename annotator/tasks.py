@@ -17,8 +17,9 @@ from annotator.services.assignments import assignments_sweep
 from annotator.services.rounds import round_advance, rounds_launch_due, rounds_to_advance
 from annotator.services.runs import run_execute, runs_to_ring
 from annotator.services.scores import rounds_to_score, scores_refresh
+from annotator.services.scoring import scoring_due
 
-QUEUE_OF = {RunKind.GENERATE: "generate"}  # everything else trains
+QUEUE_OF = {RunKind.GENERATE: "generate", RunKind.SCORE: "generate"}  # everything else trains
 
 
 @shared_task(ignore_result=True)
@@ -47,7 +48,9 @@ def sweep() -> None:
 
 @shared_task(ignore_result=True)
 def score() -> None:
-    """Say anew what a judgment of each comparison would tell, where a project asks the most informative first."""
+    """Let reward models read what is collected, and say anew what a judgment of each comparison would tell."""
+    if scoring_due():
+        ring()
     for round in rounds_to_score():
         scores_refresh(round=round)
 

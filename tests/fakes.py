@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,8 @@ from pathlib import Path
 from training.contract import (
     REPORT,
     RESPONSES,
+    REWARDS,
+    AnswerRecord,
     AnyEvent,
     AnyRequest,
     CheckpointManifest,
@@ -20,7 +22,9 @@ from training.contract import (
     Metrics,
     PromptRecord,
     ResponseRecord,
+    RewardRecord,
     RunReport,
+    ScoreRequest,
     Started,
     folder_whole_or_absent,
     manifest_write,
@@ -40,9 +44,12 @@ class FakeEngine:
     """Writes what the engine would leave behind, whole, and says what it would say.
 
     win_rate_low  the lower bound that an evaluation reports
+    heads         what each head of a reward model says of an answer, as (label of the model, answer) → numbers;
+                  without it, what is longer is better
     """
 
     win_rate_low: float = 0.6
+    heads: Callable[[str, AnswerRecord], list[float]] = lambda _judge, answer: [len(answer.text) / 100]
     requests: list[AnyRequest] = field(default_factory=list)
 
     @contextmanager
@@ -77,6 +84,15 @@ class FakeEngine:
         elif isinstance(request, EvaluateRequest):
             labels = [request.candidate.label, request.parent.label]
             rows_write(partial / RESPONSES, _responses(Path(request.prompts), labels, 1))
+        elif isinstance(request, ScoreRequest):
+            rows_write(
+                partial / REWARDS,
+                (
+                    RewardRecord(response_id=row.response_id, judge=judge.label, heads=self.heads(judge.label, row))
+                    for judge in request.judges
+                    for row in rows_read(Path(request.answers), AnswerRecord)
+                ),
+            )
         else:
             manifest = CheckpointManifest(
                 kind="reward" if request.kind == "reward" else "policy",

@@ -48,8 +48,8 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
 RECIPES = ("sft", "reward", "dpo", "generate", "evaluate", "score")
 SERVICES_IN_ORDER = (
     "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "queue", "scores", "gold", "flags",
-    "assignments", "checks", "judgments", "adjudication", "raters", "sittings", "snapshots", "checkpoints", "runs",
-    "rounds",
+    "assignments", "checks", "judgments", "adjudication", "raters", "sittings", "snapshots", "checkpoints", "rewards",
+    "runs", "scoring", "rounds",
 )  # fmt: skip
 
 

@@ -127,7 +127,7 @@ def _page_keep(
 def rewards_of(model: RewardModel, records: Sequence[AnswerRecord], batch_size: int) -> dict[str, list[float]]:
     """The reward of each answer for the overall question by each head; without those that the model cannot read."""
     rows = list(_encoded(model, records))
-    found = {}
+    found: dict[str, list[float]] = {}
     lengths = np.array([row.length for row in rows])
     for batch in batches_in_order(lengths, batch_size):
         # Both sides of a pair are the same answer here, and equal completions are computed once.

@@ -41,6 +41,7 @@ class RunKind(StrEnum):
     DPO = "dpo"
     EVALUATE = "evaluate"
     GENERATE = "generate"
+    SCORE = "score"
 
 
 class CheckpointState(StrEnum):

@@ -19,12 +19,24 @@ class Order(StrEnum):
     INFORMATIVE = "informative"
 
 
+class Informative(StrEnum):
+    """What a judgment should tell most about."""
+
+    RANKING = "ranking"  # whose answers are better
+    DISAGREEMENT = "disagreement"  # what reward models do not know
+
+
 WORDS = {
     Order.IN_ORDER: (_("In order"), _("As the round was made.")),
     Order.RANDOM: (_("By chance"), _("Every comparison is equally likely to come next.")),
     Order.FEWEST: (_("Fewest judgments first"), _("Everything is judged once before anything is judged twice.")),
     Order.STARTED: (_("Finish what is started"), _("What has judgments gets the rest of them first.")),
     Order.INFORMATIVE: (_("Most informative"), _("What a judgment is expected to tell most about comes first.")),
+}
+
+INFORMATIVE_WORDS = {
+    Informative.RANKING: _("who is above whom"),
+    Informative.DISAGREEMENT: _("where reward models disagree"),
 }
 
 

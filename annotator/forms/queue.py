@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.overlap import HIGHEST_BOUND, LOWEST_BOUND
 from annotator.domain.placing import PRIORITIES
-from annotator.domain.strategies import WORDS, Order
+from annotator.domain.strategies import INFORMATIVE_WORDS, WORDS, Informative, Order
 from annotator.models import Project
 from annotator.selectors.votes import Author
 
@@ -28,6 +28,15 @@ WORD_OF = {priority: word for word, priority in PRIORITIES.items()}
 class QueueForm(forms.Form):
     """What holds from the next claim or the next round on. Rules are typed a line each."""
 
+    informative_by = forms.ChoiceField(
+        required=False,
+        choices=[(one.value, _(words)) for one, words in INFORMATIVE_WORDS.items()],
+        label=_("Most informative about"),
+        help_text=_(
+            "Whose answers are better, or what reward models do not know yet. The second begins when a reward model "
+            "has read the answers of the round; until then it goes by the first."
+        ),
+    )
     control_share = forms.FloatField(
         min_value=0,
         max_value=1,
@@ -86,7 +95,7 @@ class QueueForm(forms.Form):
             (
                 _("Order"),
                 _("Parts of the claims that each order gets; only their ratio counts. All empty: in order."),
-                [f"share_{order}" for order in Order],
+                [*(f"share_{order}" for order in Order), "informative_by"],
             ),
             (_("Control"), _("An honest sample beside the strategy."), ["control_share"]),
             (
@@ -103,6 +112,7 @@ class QueueForm(forms.Form):
         """The settings as they would be typed."""
         rules = [(rule["tag"], rule["group"], WORD_OF[rule["priority"]]) for rule in project.tag_rules]
         return {
+            "informative_by": project.informative_by,
             "control_share": project.control_share,
             "adaptive_most": project.adaptive_most,
             "adaptive_certainty": project.adaptive_certainty,
@@ -110,6 +120,9 @@ class QueueForm(forms.Form):
             "tag_rules": "\n".join(" | ".join(rule).rstrip(" |") for rule in rules),
             **{f"share_{order}": project.strategy.get(order) for order in Order},
         }
+
+    def clean_informative_by(self) -> str:
+        return self.cleaned_data["informative_by"] or Informative.RANKING.value
 
     def clean_tag_rules(self) -> list[dict[str, Any]]:
         lines = enumerate(self.cleaned_data["tag_rules"].splitlines(), 1)

@@ -18,6 +18,7 @@ from annotator.models.projects import (
 from annotator.models.prompts import Prompt, Response, Split
 from annotator.models.protocols import Protocol
 from annotator.models.renderings import Rendering
+from annotator.models.rewards import Reward
 from annotator.models.rounds import Round
 from annotator.models.runs import Checkpoint, CheckpointKind, Run, RunEvent
 from annotator.models.snapshots import Snapshot
@@ -43,6 +44,7 @@ __all__ = [
     "RaterHour",
     "Rendering",
     "Response",
+    "Reward",
     "Role",
     "Round",
     "RoundTally",

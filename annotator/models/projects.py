@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.overlap import HIGHEST_BOUND, LOWEST_BOUND
+from annotator.domain.strategies import Informative
+from annotator.models.choices import choices_of, one_of
 
 
 class User(AbstractUser):
@@ -63,6 +65,12 @@ class Project(models.Model):
         default=dict,
         blank=True,
         help_text="How the queue chooses: the share of the claims that each order gets. Empty: in order.",
+    )
+    informative_by = models.CharField(
+        max_length=12,
+        choices=choices_of(Informative),
+        default=Informative.RANKING.value,
+        help_text="What the most informative order goes by; by the ranking until a reward model has read the answers.",
     )
     control_share = models.FloatField(
         default=0.0,
@@ -147,6 +155,9 @@ class Project(models.Model):
             models.CheckConstraint(condition=Q(overlap__gte=1), name="project_overlap_is_positive"),
             models.CheckConstraint(
                 condition=Q(overlap_share__gte=0, overlap_share__lte=1), name="project_overlap_share_is_a_share"
+            ),
+            models.CheckConstraint(
+                condition=Q(informative_by__in=one_of(Informative)), name="project_informative_by_is_known"
             ),
         ]
 

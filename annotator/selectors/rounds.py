@@ -109,7 +109,7 @@ def _stage(round: Round, run: Run | None, kind: RunKind | None, title: str | Pro
 
 def round_can_retry(round: Round) -> bool:
     """Whether the newest stage failed or was cancelled, so that the round stands still."""
-    newest = round.runs.order_by("-id").first()
+    newest = round.runs.exclude(kind=RunKind.SCORE).order_by("-id").first()
     return newest is not None and newest.state in (RunState.FAILED, RunState.CANCELLED) and round.is_moving
 
 

@@ -25,6 +25,7 @@ KIND_TITLES = {
     "dpo": gettext_lazy("Policy training (DPO)"),
     "evaluate": gettext_lazy("Evaluation"),
     "generate": gettext_lazy("Writing answers"),
+    "score": gettext_lazy("Scoring answers"),
 }
 
 
@@ -85,7 +86,7 @@ def run_status(run: Run) -> RunStatus:
 def run_events(run: Run) -> list[RunEvent]:
     """The newest things a run said apart from its measurements, oldest first."""
     events = list(run.events.exclude(kind="metrics").order_by("-number")[:EVENTS_SHOWN])[::-1]
-    names = _policy_names(run)
+    names = _checkpoint_names(run)
     for event in events:
         if "sentence" in event.payload:
             event.payload["sentence"] = _with_name(event.payload["sentence"], names)
@@ -95,7 +96,7 @@ def run_events(run: Run) -> list[RunEvent]:
 def run_notes(run: Run) -> list[str]:
     """What people should know about a run, each thing once: what was left out and why, and alarms as they ring."""
     payloads = run.events.filter(kind="note").order_by("number").values_list("payload", flat=True)
-    names = _policy_names(run)
+    names = _checkpoint_names(run)
     return list(dict.fromkeys(_with_name(payload["sentence"], names) for payload in payloads))
 
 
@@ -135,7 +136,7 @@ def _sentence(run: Run, newest: dict[str, Any], step: int, total: int) -> str:
             if run.heartbeat_at and timezone.now() - run.heartbeat_at > SILENT_AFTER:
                 return _("Its worker has gone silent. Another one goes on from the last saved step.")
             doing = newest.get("stage", {}).get("sentence") or _("Starting the engine.")
-            doing = _with_name(doing, _policy_names(run))
+            doing = _with_name(doing, _checkpoint_names(run))
             if not (total and step):
                 return doing
             return _("%(doing)s: step %(step)s of %(total)s.") % {
@@ -151,11 +152,12 @@ def _sentence(run: Run, newest: dict[str, Any], step: int, total: int) -> str:
             return _("Cancelled by a person.")
 
 
-def _policy_names(run: Run) -> dict[str, str]:
-    """The engine knows policies by the id of their checkpoint; people know them by name."""
-    if run.kind != RunKind.GENERATE:
+def _checkpoint_names(run: Run) -> dict[str, str]:
+    """The engine knows checkpoints by their id; people know them by name."""
+    named = {RunKind.GENERATE: "policies", RunKind.SCORE: "judges"}.get(RunKind(run.kind))
+    if named is None:
         return {}
-    return {str(row.pk): row.name for row in Checkpoint.objects.filter(pk__in=run.details.get("policies", []))}
+    return {str(row.pk): row.name for row in Checkpoint.objects.filter(pk__in=run.details.get(named, []))}
 
 
 def _with_name(sentence: str, names: dict[str, str]) -> str:

@@ -45,7 +45,7 @@ SETTINGS = (
     "name", "description", "overlap", "overlap_share", "lease_minutes", "prompts_per_round",
     "comparisons_per_prompt", "auto_promote", "launch_at_judgments", "launch_every_hours", "flags_to_set_aside",
     "content_warning", "is_blurred", "exam_questions", "exam_pass_share", "exam_attempts", "exam_again",
-    "strategy", "control_share", "daily_quota", "adaptive_most", "adaptive_certainty", "tag_rules",
+    "strategy", "informative_by", "control_share", "daily_quota", "adaptive_most", "adaptive_certainty", "tag_rules",
 )  # fmt: skip
 
 

@@ -118,7 +118,7 @@ def round_abandon(*, round: Round) -> Round:
 def round_retry(*, round: Round) -> Run:
     """Queue the stage again that failed or was cancelled. Raises StateNotAllowed when nothing did."""
     locked = Round.objects.select_for_update().get(pk=round.pk)
-    newest = locked.runs.order_by("-id").first()
+    newest = locked.runs.exclude(kind=RunKind.SCORE).order_by("-id").first()
     if newest is None or newest.state not in (RunState.FAILED, RunState.CANCELLED) or not locked.is_moving:
         raise StateNotAllowed(_("No stage of this round has failed or was cancelled, so there is nothing to retry."))
     return run_queue(
@@ -227,9 +227,9 @@ def _train(round: Round) -> bool:
         kind: round.runs.filter(kind=kind, state=RunState.SUCCEEDED).order_by("-id").first()
         for kind in (RunKind.REWARD, RunKind.DPO, RunKind.EVALUATE)
     }
-    if round.runs.filter(state__in=[RunState.QUEUED, RunState.RUNNING]).exists():
+    if round.runs.exclude(kind=RunKind.SCORE).filter(state__in=[RunState.QUEUED, RunState.RUNNING]).exists():
         return False
-    newest = round.runs.exclude(kind=RunKind.GENERATE).order_by("-id").first()
+    newest = round.runs.exclude(kind__in=[RunKind.GENERATE, RunKind.SCORE]).order_by("-id").first()
     if newest is None or newest.state != RunState.SUCCEEDED:
         return False  # failed or cancelled: a person decides
     reward, dpo, evaluated = made.values()

@@ -17,11 +17,15 @@ from annotator import store
 from annotator.domain.lifecycles import LIVE_RUN, RunKind, RunState
 from annotator.exceptions import ChildKilled, EngineFailed, StateNotAllowed, violations_as_errors
 from annotator.models import Checkpoint, CheckpointKind, Project, Prompt, Round, Run, RunEvent, Snapshot
+from annotator.selectors.rewards import answers_to_score
 from annotator.services.checkpoints import checkpoint_measured, checkpoint_register
 from annotator.services.prompts import responses_add
-from training.config import DpoSettings, EvaluateSettings, RewardSettings, SamplingSettings
+from annotator.services.rewards import rewards_add
+from training.config import DpoSettings, EvaluateSettings, RewardSettings, SamplingSettings, ScoreSettings
 from training.contract import (
     RESPONSES,
+    REWARDS,
+    AnswerRecord,
     AnyEvent,
     AnyRequest,
     CheckpointManifest,
@@ -30,11 +34,14 @@ from training.contract import (
     Failed,
     Finished,
     GenerateRequest,
+    JudgeRef,
     PolicyRef,
     PromptRecord,
     ResponseRecord,
+    RewardRecord,
     RewardRequest,
     RunReport,
+    ScoreRequest,
     checkpoint_verify,
     rows_read,
     rows_write,
@@ -133,6 +140,7 @@ def run_execute(*, run_id: int, worker: str, engine: Engine) -> Run | None:
                 if not run_heartbeat(run=run):
                     break
                 if isinstance(event, Finished):
+                    _keep_rewards(run)
                     run_finish(run=run, report=event.report)
                 elif isinstance(event, Failed):
                     run_fail(run=run, error=event.message)
@@ -170,6 +178,8 @@ def run_finish(*, run: Run, report: RunReport) -> None:
             candidate, parent = _checkpoint(run, "candidate"), _checkpoint(run, "parent")
             _keep_responses(run, out, {str(candidate.pk): candidate, str(parent.pk): parent})
             checkpoint_measured(checkpoint=candidate, report=report)
+        case RunKind.SCORE:
+            pass  # its rewards are there already, in pages: they may be millions
 
 
 def run_fail(*, run: Run, error: str) -> None:
@@ -201,6 +211,17 @@ def _keep_responses(run: Run, out: str, checkpoints: dict[str, Checkpoint]) -> N
     sampling = run.settings.get("sampling", run.settings)
     records = rows_read(store.store_path(out) / RESPONSES, ResponseRecord)
     responses_add(run=run, checkpoints=checkpoints, records=records, sampling=sampling)
+
+
+def _keep_rewards(run: Run) -> None:
+    """Page by page, each alive in between; a second delivery adds nothing."""
+    if run.kind != RunKind.SCORE:
+        return
+    judges = {str(pk): pk for pk in run.details["judges"]}
+    records = rows_read(store.store_path(store.run_folder(run.pk)) / "out" / REWARDS, RewardRecord)
+    for _kept in rewards_add(judges=judges, records=records):
+        if not run_heartbeat(run=run):
+            return
 
 
 def _manifest(out: str) -> CheckpointManifest:
@@ -261,6 +282,17 @@ def _request(run: Run) -> AnyRequest:
                 prompts=_prompts_file(run, folder),
                 settings=SamplingSettings.model_validate(run.settings),
             )
+        case RunKind.SCORE:
+            judges = Checkpoint.objects.in_bulk(run.details["judges"])
+            return ScoreRequest(
+                **place,
+                judges=[
+                    JudgeRef(label=str(pk), reward_dir=str(store.store_path(judges[pk].path)))
+                    for pk in run.details["judges"]
+                ],
+                answers=_answers_file(run, folder),
+                settings=ScoreSettings.model_validate(run.settings),
+            )
         case RunKind.SFT:
             raise EngineFailed("Imitation runs are started from the command line: python -m training sft.")
 
@@ -287,4 +319,20 @@ def _prompts_file(run: Run, folder: Path) -> str:
             for pk in run.details["prompts"]
         ),
     )
+    return str(path)
+
+
+def _answers_file(run: Run, folder: Path) -> str:
+    path = folder / "answers.jsonl"
+    answers = answers_to_score(run.round_id, after=run.details["after"], upto=run.details["upto"])
+    rows_write(
+        path,
+        (
+            AnswerRecord(
+                response_id=str(pk), text=text, token_ids=token_ids, prompt_id=str(prompt_id), prompt=messages,
+                base_model=base_model,
+            )
+            for pk, text, token_ids, base_model, prompt_id, messages in answers
+        ),
+    )  # fmt: skip
     return str(path)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple, Protocol
 
+import numpy as np
 from django.core.cache import cache
 from django.db.models import QuerySet
 
+from annotator.domain.disagreement import disagreement
 from annotator.domain.lifecycles import RoundState
 from annotator.domain.ranking.information import order_gains
 from annotator.domain.ranking.votes import Votes
-from annotator.domain.strategies import Order
-from annotator.models import Round
+from annotator.domain.strategies import Informative, Order
+from annotator.models import Checkpoint, Round
 from annotator.models.comparisons import FREE
+from annotator.selectors.rewards import judges_of, leads_under, reach_of
 from annotator.selectors.votes import Author, votes_counted_of
 from annotator.sql import rows
 
@@ -33,27 +37,30 @@ def scores_refresh(*, round: Round, seconds: float = SECONDS) -> int:
     """Score what is free in a round, but for its control arm; return how many scores changed.
 
     The score of a comparison is what a judgment of its two authors is expected to tell about the order of all of them,
-    after the votes so far. A pass goes through the round in pages and begins only after new judgments. Rows that
+    after the votes so far; or, where the project wants that and reward models have read the answers, how far these
+    disagree about it. A pass goes through the round in pages and begins only after new judgments or rewards. Rows that
     somebody is working on are left for the next pass, so nobody who judges waits for this.
     """
     began = time.monotonic()
-    counts = votes_counted_of(round.project)
+    measure = _measure_of(round)
     key = f"scores-{round.pk}"
-    behind, newest = cache.get(key, (0, -1))
-    if not behind and newest == counts.newest:
+    behind, name, newest = cache.get(key, (0, "", -1))
+    if name != measure.name:  # scores of two measures do not compare, so the whole round is scored anew
+        behind, newest = 0, -1
+    if not behind and newest == measure.newest:
         return 0
-    gains = _Gains(counts.authors, counts.votes())
     changed = 0
     while page := _page(round, behind):
-        moved = [(pk, gain) for pk, score, one, other in page if _differs(gain := gains.of(one, other), score)]
+        scored = zip(page, measure.of(page), strict=True)
+        moved = [(free.pk, score) for free, score in scored if _differs(score, free.score)]
         if moved:
             changed += len(rows(STORE, [list(column) for column in zip(*moved, strict=True)]))
-        behind = page[-1][0]
+        behind = page[-1].pk
         if time.monotonic() - began > seconds:
             break
     else:
         behind = 0
-    cache.set(key, (behind, counts.newest), timeout=None)
+    cache.set(key, (behind, measure.name, measure.newest), timeout=None)
     return changed
 
 
@@ -65,26 +72,79 @@ UPDATE annotator_comparison c SET score = n.score
 """
 
 
-def _page(round: Round, behind: int) -> list[tuple[int, float, Author, Author]]:
-    """Free comparisons behind this one: id, score, and the two authors."""
+class Free(NamedTuple):
+    """A comparison that somebody may be asked about, the authors of its two answers, and the answers."""
+
+    pk: int
+    score: float
+    authors: tuple[Author, Author]
+    answers: tuple[int, int]
+
+
+def _page(round: Round, behind: int) -> list[Free]:
+    """Free comparisons behind this one."""
     free = round.comparisons.filter(FREE, is_control=False, pk__gt=behind).order_by("pk")
     sides = [f"{side}__{field}" for side in ("first", "second") for field in ("checkpoint_id", "author")]
-    return [(pk, score, (a, b), (c, d)) for pk, score, a, b, c, d in free.values_list("pk", "score", *sides)[:PAGE]]
+    columns = free.values_list("pk", "score", *sides, "first_id", "second_id")[:PAGE]
+    return [Free(pk, score, ((a, b), (c, d)), (first, second)) for pk, score, a, b, c, d, first, second in columns]
 
 
 def _differs(gain: float, score: float) -> bool:
     return abs(gain - score) > CHANGED * max(abs(gain), abs(score))
 
 
+class Measure(Protocol):
+    """What scores say.
+
+    name    of what they compare within: another name, and all are said anew
+    newest  grows with what they are made from
+    """
+
+    name: str
+    newest: int
+
+    def of(self, page: Sequence[Free]) -> Sequence[float]: ...
+
+
+def _measure_of(round: Round) -> Measure:
+    if round.project.informative_by == Informative.DISAGREEMENT:
+        reach = reach_of(round)
+        judges = [judge for judge in judges_of(round.project) if judge.pk in reach and reach[judge.pk].scored]
+        if judges:
+            return _Disagreement(judges, min(reach[judge.pk].scored for judge in judges))
+    counts = votes_counted_of(round.project)
+    return _Gains(counts.authors, counts.votes(), counts.newest)
+
+
+class _Disagreement:
+    """How far reward models disagree; what one of them has not read says nothing yet."""
+
+    def __init__(self, judges: Sequence[Checkpoint], newest: int) -> None:
+        self.judges = judges
+        self.name = f"disagreement of {[judge.pk for judge in judges]}"
+        self.newest = newest
+
+    def of(self, page: Sequence[Free]) -> Sequence[float]:
+        lead_RM, is_read_R = leads_under(self.judges, [free.answers for free in page])
+        scores: list[float] = np.where(is_read_R, disagreement(lead_RM), 0.0).tolist()
+        return scores
+
+
 class _Gains:
     """What a judgment between two authors tells; who has no votes yet joins when first met."""
 
-    def __init__(self, authors: Sequence[Author], votes: Votes) -> None:
+    name = "ranking"
+
+    def __init__(self, authors: Sequence[Author], votes: Votes, newest: int) -> None:
         self.numbers = {author: number for number, author in enumerate(authors)}
         self.votes = votes
+        self.newest = newest
         self.gain_KK = order_gains(votes)
 
-    def of(self, one: Author, other: Author) -> float:
+    def of(self, page: Sequence[Free]) -> Sequence[float]:
+        return [self._gain(*free.authors) for free in page]
+
+    def _gain(self, one: Author, other: Author) -> float:
         if one == other:
             return 0.0
         for author in (one, other):

@@ -35,6 +35,7 @@ RUN_NAMES = {
     "dpo": gettext_noop("DPO run %(number)s"),
     "evaluate": gettext_noop("Evaluate run %(number)s"),
     "generate": gettext_noop("Generate run %(number)s"),
+    "score": gettext_noop("Score run %(number)s"),
 }
 # Codes that are not words yet; those of states are, and are marked where they are defined.
 WORDS = {

@@ -11,8 +11,8 @@ from bench.scoring import overall_leads
 from tests.training.tiny import Listener, planted, preference, reward_request, score_request, snapshot_save
 from training import score
 from training.bases import device_pick
-from training.contract import REWARDS, RewardRecord, rows_read
-from training.reward_model import reward_model_load
+from training.contract import REWARDS, AnswerRecord, RewardRecord, rows_read
+from training.reward_model import RewardModel, reward_model_load
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_a_killed_run_goes_on_behind_the_pages_that_it_has_read(
     read = score.rewards_of
     pages: list[int] = []
 
-    def counted(model: score.RewardModel, records: list[score.AnswerRecord], size: int) -> dict[str, list[float]]:
+    def counted(model: RewardModel, records: list[AnswerRecord], size: int) -> dict[str, list[float]]:
         if len(pages) == 2:
             raise KeyboardInterrupt
         pages.append(len(records))

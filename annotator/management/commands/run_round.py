@@ -196,7 +196,7 @@ def _following(round: Round) -> Round | None:
 
 def _runs(round: Round, following: Round | None) -> list[Run]:
     """The stages of a turn: what follows the launch, and the writing of the next answers."""
-    own = Run.objects.filter(round=round).exclude(kind=RunKind.GENERATE)
+    own = Run.objects.filter(round=round).exclude(kind__in=[RunKind.GENERATE, RunKind.SCORE])
     fresh = Run.objects.filter(round=following, kind=RunKind.GENERATE) if following else Run.objects.none()
     return [*own.order_by("id"), *fresh.order_by("id")]
 
