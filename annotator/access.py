@@ -19,6 +19,7 @@ from annotator.models import (
     Assignment,
     Checkpoint,
     Comparison,
+    Delivery,
     Gold,
     Guideline,
     Invitation,
@@ -31,6 +32,7 @@ from annotator.models import (
     Sitting,
     Snapshot,
     User,
+    Webhook,
 )
 from annotator.sql import Part, parted, rows
 
@@ -224,6 +226,15 @@ def snapshot_of(member: Member, version: int) -> Snapshot:
         rows.filter(version=version, project=member.project_id),
         _("There is no snapshot %(number)s in this project.") % {"number": version},
     )
+
+
+def webhook_of(member: Member, webhook_id: int) -> Webhook:
+    rows = Webhook.objects.select_related("project")
+    return _only(rows.filter(pk=webhook_id, project=member.project_id), _("There is no such webhook in this project."))
+
+
+def delivery_of(webhook: Webhook, delivery_id: int) -> Delivery:
+    return _only(webhook.deliveries.filter(pk=delivery_id), _("There is no such delivery; the log keeps a month."))
 
 
 def _only(rows: QuerySet[Row], otherwise: str) -> Row:

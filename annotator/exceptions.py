@@ -14,7 +14,9 @@ TiebreakError                 400
 │   ├── RoundOpenAlready
 │   ├── SlugTaken
 │   ├── UsernameTaken
+│   ├── WebhookTaken
 │   └── LastOwner
+├── NotDelivered              502   somebody else’s server did not take what we sent
 └── EngineFailed              500   a run could not do its work
     └── ChildKilled
 
@@ -121,9 +123,20 @@ class UsernameTaken(Conflict):
     code = "username_taken"
 
 
+class WebhookTaken(Conflict):
+    sentence = _("This project tells that address already; change what it hears instead.")
+    code = "webhook_taken"
+
+
 class LastOwner(Conflict):
     sentence = _("A project needs an owner. Make somebody else an owner first.")
     code = "last_owner"
+
+
+class NotDelivered(TiebreakError):
+    sentence = _("The other server could not be reached; it is asked again later.")
+    code = "not_delivered"
+    status = 502
 
 
 class EngineFailed(TiebreakError):

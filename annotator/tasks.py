@@ -6,18 +6,23 @@ State is the truth. Losing every message costs seconds: the tick rings again.
 from __future__ import annotations
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from celery import shared_task
-from django.db import transaction
+from django.conf import settings
+from django.db import connection, transaction
 
 from annotator.domain.lifecycles import RunKind
 from annotator.engine import engine_start
+from annotator.post import webhook_post
 from annotator.services.assignments import assignments_sweep
+from annotator.services.events import judgments_tell
 from annotator.services.rounds import round_advance, rounds_launch_due, rounds_to_advance
 from annotator.services.runs import run_execute, runs_to_ring
 from annotator.services.scores import rounds_to_score, scores_refresh
 from annotator.services.scoring import scoring_due
+from annotator.services.webhooks import webhook_deliver, webhooks_claim, webhooks_forget
 
 QUEUE_OF = {RunKind.GENERATE: "generate", RunKind.SCORE: "generate"}  # everything else trains
 
@@ -42,8 +47,10 @@ def tick() -> None:
 
 @shared_task(ignore_result=True)
 def sweep() -> None:
-    """Free the slots of leases that ran out."""
+    """Free the slots of leases that ran out, tell webhooks of new judgments, and drop old deliveries."""
     assignments_sweep()
+    judgments_tell()
+    webhooks_forget()
 
 
 @shared_task(ignore_result=True)
@@ -53,6 +60,23 @@ def score() -> None:
         ring()
     for round in rounds_to_score():
         scores_refresh(round=round)
+
+
+@shared_task(ignore_result=True)
+def deliver() -> None:
+    """Send to webhooks what is due, to several at once: they wait for other people's servers, not for us."""
+    if claimed := webhooks_claim():
+        with ThreadPoolExecutor(len(claimed)) as pool:
+            list(pool.map(_deliver, claimed))
+
+
+def _deliver(webhook_id: int) -> None:
+    try:
+        webhook_deliver(
+            webhook_id=webhook_id, post=partial(webhook_post, allow_private=settings.TIEBREAK_WEBHOOKS_PRIVATE)
+        )
+    finally:
+        connection.close()  # this thread ends with its work
 
 
 def ring() -> None:

@@ -22,6 +22,7 @@ from annotator.views import (
     runs,
     sittings,
     snapshots,
+    webhooks,
 )
 
 judge = [
@@ -87,6 +88,16 @@ numbers_of = [
     path("charts/<slug:code>.<slug:theme>.svg", numbers.chart, name="numbers-chart"),
 ]
 
+one_webhook = [
+    path("", webhooks.detail, name="webhook"),
+    path("secret/", webhooks.secret, name="webhook-secret"),
+    path("test/", webhooks.test, name="webhook-test"),
+    path("stop/", webhooks.stop, name="webhook-stop"),
+    path("go-on/", webhooks.go_on, name="webhook-go-on"),
+    path("remove/", webhooks.remove, name="webhook-remove"),
+    path("deliveries/<int:delivery_id>/again/", webhooks.again, name="webhook-again"),
+]
+
 project: list[URLPattern | URLResolver] = [
     path("", projects.detail, name="project"),
     path("judge/", include(judge)),
@@ -124,6 +135,8 @@ project: list[URLPattern | URLResolver] = [
     path("snapshots/", snapshots.index, name="snapshots"),
     path("snapshots/<int:version>/", snapshots.detail, name="snapshot"),
     path("snapshots/<int:version>/download/", snapshots.download, name="snapshot-download"),
+    path("webhooks/", webhooks.index, name="webhooks"),
+    path("webhooks/<int:webhook_id>/", include(one_webhook)),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

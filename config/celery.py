@@ -32,6 +32,11 @@ app.conf.beat_schedule = {
         "schedule": 60.0,
         "options": {"queue": "default", "expires": 60.0},
     },
+    "deliver": {
+        "task": "annotator.tasks.deliver",
+        "schedule": 3.0,
+        "options": {"queue": "default", "expires": 3.0},
+    },
     "sweep": {
         "task": "annotator.tasks.sweep",
         "schedule": 30.0,

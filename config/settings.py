@@ -197,6 +197,12 @@ ALLOWED_HOSTS = words("TIEBREAK_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 # TIEBREAK_TRUSTED_ORIGINS: https://name for each name, when a proxy changes the host.
 CSRF_TRUSTED_ORIGINS = words("TIEBREAK_TRUSTED_ORIGINS")
 
+# TIEBREAK_URL: how people reach this server, https://name and no slash at the end; links that leave it begin so.
+TIEBREAK_URL = text("TIEBREAK_URL", f"http://localhost:{PORT}").rstrip("/")
+
+# TIEBREAK_WEBHOOKS_PRIVATE: webhooks may go to plain HTTP and into the private network around this server.
+TIEBREAK_WEBHOOKS_PRIVATE = flag("TIEBREAK_WEBHOOKS_PRIVATE", False)
+
 # TIEBREAK_SECURE: everything arrives through TLS, ended by a proxy that sets X-Forwarded-Proto itself.
 SECURE = flag("TIEBREAK_SECURE", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SECURE

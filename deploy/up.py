@@ -167,7 +167,7 @@ def commands(bind: str, port: int) -> dict[str, list[str]]:
 
     return {
         "web": web,
-        "default": worker("default", 2),
+        "default": worker("default", 3),
         "generate": worker("generate", 1),
         "train": worker("train", 1),
         # Both entries are plain intervals, so the clock needs no file that a crash could spoil.

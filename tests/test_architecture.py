@@ -33,7 +33,7 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
         "selectors only read; what changes something is a service",
     ),
     "annotator/services": (
-        ("annotator.tasks", "annotator.views", "annotator.api", "annotator.engine", "torch"),
+        ("annotator.tasks", "annotator.views", "annotator.api", "annotator.engine", "annotator.post", "torch"),
         "services are rung by views and tasks, never the other way; pass the engine in",
     ),
     "annotator/access.py": (("annotator.services", "annotator.views"), "a gate lets in and changes nothing"),
@@ -41,15 +41,19 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
         ("annotator.models", "annotator.services", "annotator.selectors", "torch", "training.loop"),
         "the doorway knows requests and events only",
     ),
+    "annotator/post.py": (
+        ("annotator.models", "annotator.services", "annotator.selectors", "torch"),
+        "the doorway knows addresses and bytes only",
+    ),
     "annotator/tasks.py": (("annotator.views", "annotator.api"), "a doorbell calls services"),
     "annotator/views": (("annotator.engine", "torch", "training.loop"), "queue a run and ring"),
     "annotator/api": (("annotator.engine", "torch", "annotator.views"), "HTML and JSON are two doors onto services"),
 }
 RECIPES = ("sft", "reward", "dpo", "generate", "evaluate", "score")
 SERVICES_IN_ORDER = (
-    "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "queue", "scores", "gold", "flags",
-    "assignments", "checks", "judgments", "adjudication", "raters", "sittings", "snapshots", "checkpoints", "rewards",
-    "runs", "scoring", "rounds",
+    "events", "webhooks", "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "queue",
+    "scores", "gold", "flags", "assignments", "checks", "judgments", "adjudication", "raters", "sittings", "snapshots",
+    "checkpoints", "rewards", "runs", "scoring", "rounds",
 )  # fmt: skip
 
 

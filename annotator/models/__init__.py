@@ -23,6 +23,7 @@ from annotator.models.rounds import Round
 from annotator.models.runs import Checkpoint, CheckpointKind, Run, RunEvent
 from annotator.models.snapshots import Snapshot
 from annotator.models.tallies import RaterHour, RoundTally
+from annotator.models.webhooks import Delivery, DeliveryState, Webhook, WebhookEvent
 
 __all__ = [
     "Acknowledgement",
@@ -32,6 +33,8 @@ __all__ = [
     "CheckpointKind",
     "Comparison",
     "Content",
+    "Delivery",
+    "DeliveryState",
     "Flag",
     "Gold",
     "Guideline",
@@ -55,4 +58,6 @@ __all__ = [
     "Snapshot",
     "Split",
     "User",
+    "Webhook",
+    "WebhookEvent",
 ]

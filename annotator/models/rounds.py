@@ -16,6 +16,7 @@ class Round(models.Model):
 
     parent    the policy that training starts from, fixed at launch
     settings  training.config.RoundSettings as JSON, fixed at launch
+    judgments_told  how many judgments webhooks were last told of
     """
 
     project = models.ForeignKey("annotator.Project", models.CASCADE, related_name="rounds")
@@ -28,6 +29,7 @@ class Round(models.Model):
     opened_at = models.DateTimeField(null=True)
     launched_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
+    judgments_told = models.PositiveBigIntegerField(default=0, db_default=0)
 
     class Meta:
         ordering = ["-number"]

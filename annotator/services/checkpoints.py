@@ -8,8 +8,10 @@ from django.utils.translation import gettext as _
 
 from annotator import store
 from annotator.domain.lifecycles import CheckpointState, is_allowed
+from annotator.domain.webhooks import EventKind
 from annotator.exceptions import StateNotAllowed
 from annotator.models import Checkpoint, CheckpointKind, Run, Snapshot
+from annotator.services.events import checkpoint_happened
 from training.contract import MANIFEST, CheckpointManifest, RunReport, file_sha256
 
 
@@ -23,7 +25,7 @@ def checkpoint_register(
     name = f"round-{number}" if kind == CheckpointKind.POLICY else f"round-{number}-reward"
     if Checkpoint.objects.filter(project=run.project, name=name).exists():
         name = f"{name}-run-{run.pk}"
-    return Checkpoint.objects.create(
+    checkpoint = Checkpoint.objects.create(
         project=run.project,
         kind=kind,
         name=name,
@@ -36,6 +38,8 @@ def checkpoint_register(
         settings=run.settings,
         metrics=estimates_of(manifest.report, prefix=run.kind),
     )
+    checkpoint_happened(checkpoint, EventKind.CHECKPOINT_REGISTERED)
+    return checkpoint
 
 
 def checkpoint_measured(*, checkpoint: Checkpoint, report: RunReport) -> None:
@@ -58,10 +62,14 @@ def checkpoint_promote(*, checkpoint: Checkpoint) -> Checkpoint:
     )
     list(siblings)  # two owners promoting at once take turns
     siblings.filter(state=CheckpointState.PROMOTED).exclude(pk=checkpoint.pk).update(state=CheckpointState.RETIRED)
-    siblings.filter(pk=checkpoint.pk).exclude(state=CheckpointState.PROMOTED).update(
-        state=CheckpointState.PROMOTED, promoted_at=timezone.now()
+    promoted = (
+        siblings.filter(pk=checkpoint.pk)
+        .exclude(state=CheckpointState.PROMOTED)
+        .update(state=CheckpointState.PROMOTED, promoted_at=timezone.now())
     )
     checkpoint.refresh_from_db()
+    if promoted:
+        checkpoint_happened(checkpoint, EventKind.CHECKPOINT_PROMOTED)
     return checkpoint
 
 

@@ -14,6 +14,7 @@ from annotator.exceptions import InputInvalid
 from annotator.models import Assignment, Member, Project, Role
 from annotator.selectors.checks import checked_of, pausing_of
 from annotator.services.assignments import assignments_release
+from annotator.services.events import rater_paused
 from annotator.services.gold import gold_stage
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,9 @@ def _pause_if_failed(project: Project, rater_id: int, rules: CheckRules) -> bool
     # Two tabs of one rater: the second finds them paused.
     still = Member.objects.filter(pk=member.pk, paused_at=None)
     is_paused = still.update(paused_at=timezone.now(), paused_reason=reason) == 1
+    if is_paused:
+        member.project = locked
+        rater_paused(member, reason["measure"])
     pausing = pausing_of(locked)
     if is_jump(pausing.paused, pausing.active):
         locked.pausing_stopped_at = timezone.now()

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 
 from annotator.domain.lifecycles import CheckpointState, RoundState, RunKind, RunState, is_allowed
 from annotator.domain.verdicts import Outcome
+from annotator.domain.webhooks import EventKind
 from annotator.exceptions import RoundNotReady, StateNotAllowed, violations_as_errors
 from annotator.models import (
     Checkpoint,
@@ -27,6 +28,7 @@ from annotator.models import (
 )
 from annotator.services.checkpoints import checkpoint_promote
 from annotator.services.comparisons import comparisons_plan
+from annotator.services.events import round_happened
 from annotator.services.gold import gold_stage
 from annotator.services.runs import run_queue
 from annotator.services.snapshots import snapshot_freeze
@@ -91,6 +93,7 @@ def round_launch(*, round: Round, settings: RoundSettings, by: User | None) -> R
     locked.launched_by, locked.launched_at = by, timezone.now()
     locked.state = RoundState.FROZEN
     locked.save(update_fields=["settings", "parent", "launched_by", "launched_at", "state"])
+    round_happened(locked, EventKind.ROUND_FROZEN)
     return locked
 
 
@@ -174,6 +177,14 @@ def decided_for_training(round: Round) -> int:
 
 def standard_settings() -> RoundSettings:
     return PRESETS["standard"][1]
+
+
+TOLD = {
+    RoundState.COLLECTING: EventKind.ROUND_OPENED,
+    RoundState.EVALUATED: EventKind.ROUND_EVALUATED,
+    RoundState.CLOSED: EventKind.ROUND_CLOSED,
+    RoundState.ABANDONED: EventKind.ROUND_ABANDONED,
+}
 
 
 # --- one step -----------------------------------------------------------------
@@ -347,3 +358,5 @@ def _move(round: Round, after: RoundState) -> None:
     _require(round, after)
     round.state = after
     round.save(update_fields=["state"])
+    if after in TOLD:
+        round_happened(round, TOLD[after])

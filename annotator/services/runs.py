@@ -15,10 +15,12 @@ from django.utils.translation import gettext as _
 
 from annotator import store
 from annotator.domain.lifecycles import LIVE_RUN, RunKind, RunState
+from annotator.domain.webhooks import EventKind
 from annotator.exceptions import ChildKilled, EngineFailed, StateNotAllowed, violations_as_errors
 from annotator.models import Checkpoint, CheckpointKind, Project, Prompt, Round, Run, RunEvent, Snapshot
 from annotator.selectors.rewards import answers_to_score
 from annotator.services.checkpoints import checkpoint_measured, checkpoint_register
+from annotator.services.events import run_happened
 from annotator.services.prompts import responses_add
 from annotator.services.rewards import rewards_add
 from training.config import DpoSettings, EvaluateSettings, RewardSettings, SamplingSettings, ScoreSettings
@@ -180,13 +182,17 @@ def run_finish(*, run: Run, report: RunReport) -> None:
             checkpoint_measured(checkpoint=candidate, report=report)
         case RunKind.SCORE:
             pass  # its rewards are there already, in pages: they may be millions
+    run_happened(run, EventKind.RUN_FINISHED)
 
 
+@transaction.atomic
 def run_fail(*, run: Run, error: str) -> None:
     """End this attempt as failed, with a sentence for people."""
-    Run.objects.filter(pk=run.pk, attempt=run.attempt, state=RunState.RUNNING).update(
+    failed = Run.objects.filter(pk=run.pk, attempt=run.attempt, state=RunState.RUNNING).update(
         state=RunState.FAILED, error=error, finished_at=timezone.now()
     )
+    if failed:
+        run_happened(run, EventKind.RUN_FAILED)
 
 
 def run_resume_later(*, run: Run, error: str) -> None:

@@ -15,8 +15,10 @@ from annotator import store
 from annotator.domain.aggregation import Consensus, Target, target_of, targets_of
 from annotator.domain.lifecycles import RoundState
 from annotator.domain.verdicts import Outcome, Verdict
+from annotator.domain.webhooks import EventKind
 from annotator.models import Adjudication, Comparison, Judgment, Response, Round, Snapshot
 from annotator.selectors.judgments import OVERALL, judgments_known
+from annotator.services.events import snapshot_happened
 from training.config import RoundSettings
 from training.contract import (
     COMPARISONS,
@@ -81,9 +83,11 @@ def snapshot_freeze(*, round: Round) -> Snapshot:
                 },
             ),
         )
-    return Snapshot.objects.create(
+    snapshot = Snapshot.objects.create(
         project=project, round=round, version=version, path=path, sha256=sha256, counts=dict(counts)
     )
+    snapshot_happened(snapshot, EventKind.SNAPSHOT_MADE)
+    return snapshot
 
 
 def _left_out(round: Round) -> dict[str, int]:

@@ -16,6 +16,7 @@ from annotator.models import Round, User
 from annotator.services.projects import invitation_create
 from annotator.services.rounds import round_prepare
 from annotator.services.sittings import sitting_begin
+from annotator.services.webhooks import webhook_create, webhook_test
 from tests.cast import Cast
 from tests.factories import gold_of, held
 
@@ -128,6 +129,14 @@ DOORS: dict[str, Door] = {
     "snapshots": Door(READERS, NEVER),
     "snapshot": Door(READERS, NEVER),
     "snapshot-download": Door(READERS, NEVER),
+    "webhooks": Door(OWNERS, owner_post(201), {"url": "https://example.com/", "kinds": ["run.failed"]}),
+    "webhook": Door(OWNERS, owner_post(303), {"url": "https://example.com/", "kinds": ["run.failed"]}),
+    "webhook-secret": Door(NEVER, owner_post(201)),
+    "webhook-test": Door(NEVER, owner_post(303)),
+    "webhook-stop": Door(NEVER, owner_post(303)),
+    "webhook-go-on": Door(NEVER, owner_post(303)),
+    "webhook-remove": Door(NEVER, owner_post(303)),
+    "webhook-again": Door(NEVER, owner_post(303)),
 }
 
 
@@ -150,6 +159,8 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
     policy = trained.checkpoint
     _, token = invitation_create(project=cast.shop, role="rater", by=cast.olga)
     gold = gold_of(cast.shop, use="practice")
+    webhook = webhook_create(project=cast.shop, url="https://example.com/hook", kinds=["run.failed"])
+    webhook_test(webhook=webhook)
     judged_by_rui = turned.comparisons.filter(assignments__rater=cast.rui, assignments__state="answered")[0]
     arguments: dict[str, list[Any]] = {
         "sitting": [sitting_begin(member=cast.shop.members.get(user=cast.ann), kind="practice").pk],
@@ -163,6 +174,7 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
         "run": [trained.pk],
         "checkpoint": [policy.pk],
         "snapshot": [turned.snapshot.version],
+        "webhook": [webhook.pk],
     }
     places = {"home", "login", "logout", "language", "password", "project-create"}
     found = {}
@@ -176,6 +188,7 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
         rest = (
             ["throughput", "light"] if name == "numbers-chart" else [cast.ann.pk] if name == "numbers-release" else rest
         )
+        rest = [webhook.pk, webhook.deliveries.latest("id").pk] if name == "webhook-again" else rest
         rest = [gold.pk] if name == "gold-retire" else [1] if name == "judge-guideline" else rest
         inside = [] if name in places or name == "invitation" else ["shop"]
         found[name] = reverse(name, args=[*inside, *rest])
@@ -223,3 +236,9 @@ def test_a_number_from_another_project_opens_nothing(
     assert client.get(f"/p/garden/prompts/{prompt.pk}/").status_code == 404
     assert client.get(f"/p/garden/snapshots/{turned.snapshot.version}/").status_code == 404
     assert client.post(f"/p/garden/members/{member.pk}/remove/").status_code == 404
+    webhook = webhook_create(project=cast.shop, url="https://example.com/hook", kinds=["run.failed"])
+    webhook_test(webhook=webhook)
+    assert client.get(f"/p/garden/webhooks/{webhook.pk}/").status_code == 404
+    own = webhook_create(project=cast.garden, url="https://example.com/hook", kinds=["run.failed"])
+    delivery = webhook.deliveries.get()
+    assert client.post(f"/p/garden/webhooks/{own.pk}/deliveries/{delivery.pk}/again/").status_code == 404
