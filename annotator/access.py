@@ -159,6 +159,15 @@ def comparison_of(member: Member, comparison_id: int) -> Comparison:
     )
 
 
+def comparison_to_adjudicate(member: Member, comparison_id: int) -> Comparison:
+    """One of the rounds, or one that was made of gold to check raters."""
+    rows = Comparison.with_checks.select_related("prompt", "first", "second", "round__project", "gold")
+    return _only(
+        rows.filter(pk=comparison_id, round__project=member.project_id),
+        "There is no such comparison in this project.",
+    )
+
+
 def member_of(member: Member, member_id: int) -> Member:
     rows = Member.objects.select_related("user", "project")
     return _only(rows.filter(pk=member_id, project=member.project_id), _("There is no such member in this project."))

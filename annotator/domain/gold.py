@@ -56,6 +56,17 @@ def said_about(verdict: Verdict) -> Right:
     return Right(verdict.outcome.value)
 
 
+def rights_as_shown(right: Collection[str], *, first_on_left: bool) -> list[Right]:
+    """What is right about the sides as somebody sees them."""
+    swap = {} if first_on_left else {Right.FIRST: Right.SECOND, Right.SECOND: Right.FIRST}
+    return [swap.get(Right(kind), Right(kind)) for kind in right]
+
+
+def is_overruled(right: Collection[str], decided: Verdict) -> bool:
+    """Whether a decision says otherwise than the gold that it is about; who cannot judge says nothing."""
+    return decided.outcome is not Outcome.CANNOT_JUDGE and said_about(decided) not in right
+
+
 def can_be_answered(preset: Preset, right: Collection[str]) -> bool:
     """Whether the answers of this scale include one that is right."""
     sayable = {Right(outcome.value) for outcome in preset.outcomes} | {Right.FIRST, Right.SECOND}

@@ -9,20 +9,32 @@ from django.db.models import F, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from annotator.domain.adjudication import GOOD, MISSED_BY
 from annotator.domain.checks import CheckRules, Measure
 from annotator.domain.lifecycles import RoundState
 from annotator.domain.wording import Unfit
-from annotator.models import Gold, Member, Project, RaterHour, Role
+from annotator.models import Gold, Member, Project, RaterHour, Role, User
 from annotator.selectors.quality import Estimate, share_of
 from annotator.sql import rows
 
 NEWEST = 200  # judgments that the share of too fast ones is taken of: what a rater does now, and quick to read
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
+
+def _said(j: str) -> str:
+    """What a judgment or a decision amounts to, in the words of gold."""
+    return f"(CASE WHEN {j}.outcome <> 'prefer' THEN {j}.outcome WHEN {j}.value < 0 THEN 'first' ELSE 'second' END)"
+
+
+# Whether somebody decided otherwise about gold g than it says: then it counts for nobody.
+OVERRULED = f"""EXISTS (SELECT 1 FROM annotator_comparison made
+                          JOIN annotator_adjudication d ON d.comparison_id = made.id
+                         WHERE made.gold_id = g.id AND d.outcome <> 'cannot_judge' AND NOT g."right" ? {_said("d")}
+                           AND NOT EXISTS (SELECT 1 FROM annotator_adjudication n WHERE n.supersedes_id = d.id))"""
 # Whether a judgment j, asked under protocol p, could and did say what is right about gold g.
-COULD = """EXISTS (SELECT 1 FROM jsonb_array_elements_text(g."right") one
-                    WHERE one IN ('first', 'second') OR p.outcomes ? one)"""
-DID = """g."right" ? (CASE WHEN j.outcome <> 'prefer' THEN j.outcome WHEN j.value < 0 THEN 'first' ELSE 'second' END)"""
+COULD = f"""(EXISTS (SELECT 1 FROM jsonb_array_elements_text(g."right") one
+                      WHERE one IN ('first', 'second') OR p.outcomes ? one) AND NOT {OVERRULED})"""
+DID = f"""g."right" ? {_said("j")}"""
 
 
 def _current(assignment: str) -> str:
@@ -94,8 +106,8 @@ class Checked:
 def checked_of(project: Project, rules: CheckRules, member: Member | None = None) -> dict[int, Checked]:
     """By member, since they were last resumed; one member alone where one is named.
 
-    A wrong answer is one against what is right; how strongly somebody prefers an
-    answer is never wrong, and gold that the protocol could not answer counts for nobody.
+    A wrong answer is one against what is right; how strongly somebody prefers an answer is never
+    wrong, and gold that the protocol could not answer, or that was overruled, counts for nobody.
     """
     asked = {"project": project.pk, "member": member and member.pk, "min_seconds": rules.min_seconds}
     found = {}
@@ -179,6 +191,43 @@ def gold_missed(project: Project) -> list[GoldMissed]:
         asked, right, flags = counted.get(gold.pk, (0, 0, 0))
         found.append(GoldMissed(gold, share_of(right, asked, *GOLD, reason=NONE_YET), int(flags)))
     return sorted(found, key=lambda one: (one.right.value is None, one.right.value or 0.0, one.gold.pk))
+
+
+# Of those who get other gold right: how many answered a piece of gold, and how many of them against it.
+DOUBTED = f"""
+WITH said AS MATERIALIZED (
+    SELECT DISTINCT ON (g.id, a.rater_id) g.id AS gold, c.id AS comparison, a.rater_id AS rater, {DID} AS is_right
+      FROM annotator_gold g
+      JOIN annotator_comparison c ON c.gold_id = g.id
+      JOIN annotator_assignment a ON a.comparison_id = c.id AND a.state = 'answered'
+      JOIN LATERAL {_current("a")} j ON true
+      LEFT JOIN annotator_protocol p ON p.id = j.protocol_id
+     WHERE g.project_id = %(project)s AND g.use = 'check' AND g.retired_at IS NULL AND {COULD}
+       AND NOT EXISTS (SELECT 1 FROM annotator_member m WHERE m.project_id = g.project_id
+                                                          AND m.user_id = a.rater_id AND m.excluded_at IS NOT NULL)
+     ORDER BY g.id, a.rater_id, a.id DESC
+), by_rater AS (
+    SELECT rater, count(*) AS n, count(*) FILTER (WHERE is_right) AS n_right FROM said GROUP BY rater
+)
+SELECT max(said.comparison), count(*), count(*) FILTER (WHERE NOT is_right)
+  FROM said JOIN by_rater USING (rater)
+ WHERE (n_right - is_right::int + 1)::float8 / (n - 1 + 2) >= %(good)s
+ GROUP BY said.gold
+HAVING count(*) FILTER (WHERE NOT is_right) >= %(least)s
+   AND NOT EXISTS (SELECT 1 FROM annotator_comparison c JOIN annotator_adjudication d ON d.comparison_id = c.id
+                    WHERE c.gold_id = said.gold)
+   AND NOT EXISTS (SELECT 1 FROM annotator_comparison c JOIN annotator_assignment a ON a.comparison_id = c.id
+                    WHERE c.gold_id = said.gold AND a.rater_id = %(by)s AND a.state = 'answered')
+"""
+
+
+def gold_doubted(project: Project, by: User) -> list[tuple[int, int, int]]:
+    """Gold in use that good raters miss, and that nobody decided: (its newest comparison, who met it, who missed it).
+
+    Good is who gets other gold right; without what this person answered themself.
+    """
+    asked = {"project": project.pk, "by": by.pk, "good": GOOD, "least": MISSED_BY}
+    return [(pk, met, missed) for pk, met, missed in rows(DOUBTED, asked)]
 
 
 @dataclass(frozen=True)

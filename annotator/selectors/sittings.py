@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
 
-from annotator.domain.gold import Right
+from annotator.domain.gold import Right, rights_as_shown
 from annotator.models import Member, Sitting, SittingAnswer
 
 
@@ -41,6 +41,4 @@ def sitting_result(sitting: Sitting) -> Result:
 
 def rights_shown(answer: SittingAnswer) -> list[Right]:
     """What is right, in terms of the sides as this rater saw them: first is left."""
-    swap = {Right.FIRST: Right.SECOND, Right.SECOND: Right.FIRST}
-    rights = [Right(kind) for kind in answer.gold.right]
-    return rights if answer.first_on_left else [swap.get(kind, kind) for kind in rights]
+    return rights_as_shown(answer.gold.right, first_on_left=answer.first_on_left)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from annotator.domain.adjudication import first_on_left
 from annotator.domain.asking import Asking, Said
+from annotator.domain.gold import is_overruled
 from annotator.domain.lifecycles import AssignmentState
 from annotator.domain.wording import Unfit
 from annotator.exceptions import InputInvalid, StateNotAllowed, violations_as_errors
 from annotator.models import Adjudication, Assignment, Comparison, User
 from annotator.selectors.projects import protocol_newest
+from annotator.services.gold import gold_retire
 
 LONGEST_NOTE = 4_000  # characters
 
@@ -21,12 +24,16 @@ def comparison_adjudicate(*, comparison: Comparison, by: User, answer: str) -> A
     """Decide a comparison, or decide it anew.
 
     The first decision is blind: its author has seen no vote. Any later one
-    supersedes, and is not. In snapshots the newest stands above the votes.
+    supersedes, and is not, and neither is one by whoever wrote down the gold
+    that it is about. In snapshots the newest stands above the votes. Gold that
+    says otherwise is asked no more, and answers to it count for nobody.
 
     Raises InputInvalid for what the scale does not offer, StateNotAllowed for
     who judged it as a rater, Conflict when somebody else decided at the same time.
     """
-    if Assignment.objects.filter(comparison=comparison, rater=by, state=AssignmentState.ANSWERED).exists():
+    gold = comparison.gold
+    same = Q(comparison=comparison) if gold is None else Q(comparison__gold=gold)
+    if Assignment.objects.filter(same, rater=by, state=AssignmentState.ANSWERED).exists():
         raise StateNotAllowed(_("You judged this comparison yourself, so somebody else has to decide it."))
     protocol = protocol_newest(comparison.round.project)
     on_left = first_on_left(comparison.pk, by.pk)
@@ -37,10 +44,10 @@ def comparison_adjudicate(*, comparison: Comparison, by: User, answer: str) -> A
     value = understood.verdict.value
     before = comparison.adjudications.current().first()
     with violations_as_errors(), transaction.atomic():
-        return Adjudication.objects.create(
+        decided = Adjudication.objects.create(
             comparison=comparison,
             by=by,
-            is_blind=before is None,
+            is_blind=before is None and not (gold and gold.created_by_id == by.pk),
             first_on_left=on_left,
             outcome=understood.verdict.outcome,
             value=value,
@@ -49,6 +56,9 @@ def comparison_adjudicate(*, comparison: Comparison, by: User, answer: str) -> A
             protocol=protocol,
             supersedes=before,
         )
+    if gold is not None and is_overruled(gold.right, decided.verdict):
+        gold_retire(gold=gold)
+    return decided
 
 
 @transaction.atomic

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from annotator import access
 from annotator.domain.adjudication import first_on_left
 from annotator.domain.asking import Asking
+from annotator.domain.gold import rights_as_shown
 from annotator.domain.keys import keys_for
 from annotator.exceptions import InputInvalid
 from annotator.forms.judging import AdjudicationForm, NoteForm
@@ -40,7 +41,7 @@ def index(request: SignedInRequest, slug: str) -> HttpResponse:
 def comparison(request: SignedInRequest, slug: str, comparison_id: int) -> HttpResponse:
     """GET shows the pair without its votes until it is decided, then with them, and with ?again once more without."""
     member = access.reader(request.user, slug)
-    asked = access.comparison_of(member, comparison_id)
+    asked = access.comparison_to_adjudicate(member, comparison_id)
     if request.method == "POST":
         try:
             comparison_adjudicate(comparison=asked, by=request.user, answer=AdjudicationForm(request.POST).answer_given)
@@ -56,7 +57,7 @@ def comparison(request: SignedInRequest, slug: str, comparison_id: int) -> HttpR
 @require_POST
 def note(request: SignedInRequest, slug: str, comparison_id: int) -> HttpResponse:
     member = access.reader(request.user, slug)
-    asked = access.comparison_of(member, comparison_id)
+    asked = access.comparison_to_adjudicate(member, comparison_id)
     form = NoteForm(request.POST)
     if not form.is_valid():
         raise InputInvalid
@@ -94,6 +95,9 @@ def _decided(request: SignedInRequest, member: Member, asked: Comparison, curren
         "said": select.said_as_shown(current, first_on_left=on_left),
         "earlier": [(one, select.said_as_shown(one, first_on_left=on_left)) for one in earlier],
         "votes": select.votes_on(asked, first_on_left=on_left),
+        "expected": select.expected_of(asked, first_on_left=on_left),
+        "gold_right": asked.gold and rights_as_shown(asked.gold.right, first_on_left=on_left),
+        "gold_why": asked.gold and asked.gold.explained(first_on_left=on_left),
         "left": asked.first if on_left else asked.second,
         "right": asked.second if on_left else asked.first,
         "form": NoteForm(initial={"note": current.note}),

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +11,8 @@ from annotator.domain.adjudication import WORDS, Case, Why, first_on_left
 from annotator.domain.overlap import Tally
 
 counts = st.integers(0, 9)
-cases = st.builds(Case, st.builds(Tally, counts, counts, counts), st.integers(0, 5))
+leads = st.none() | st.floats(-800, 800)
+cases = st.builds(Case, st.builds(Tally, counts, counts, counts), st.integers(0, 5), leads, counts, counts)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +27,15 @@ cases = st.builds(Case, st.builds(Tally, counts, counts, counts), st.integers(0,
         (Case(Tally(1, 0, 1)), [Why.CLOSE], 0.5756),
         (Case(Tally(1, 0), flags=1), [Why.FLAGGED], 0.5),
         (Case(Tally(2, 1), flags=1), [Why.CLOSE, Why.FLAGGED], 1.125),
+        (Case(Tally(2, 0), lead=-math.log(9)), [Why.SURPRISING], 0.5),  # it gave what they say 0.1
+        (Case(Tally(0, 2), lead=math.log(99)), [Why.SURPRISING], 2 / 3),  # and here 0.01
+        (Case(Tally(2, 0), lead=-2.0), [], 0.0),
+        (Case(Tally(2, 0), lead=9.0), [], 0.0),  # what they say is what it expected
+        (Case(Tally(1, 0), lead=-9.0), [], 0.0),  # one judgment is no consensus
+        (Case(Tally(1, 1), lead=-9.0), [Why.CLOSE], 1.0),  # neither are two that differ
+        (Case(Tally(), met=6, missed=3), [Why.GOLD_MISSED], 0.75),
+        (Case(Tally(), met=7, missed=3), [], 0.0),
+        (Case(Tally(), met=2, missed=2), [], 0.0),
     ],
 )
 def test_why_somebody_should_decide_it_and_how_urgent_it_is(case: Case, reasons: list[Why], urgency: float) -> None:
@@ -32,13 +45,14 @@ def test_why_somebody_should_decide_it_and_how_urgent_it_is(case: Case, reasons:
 
 @given(cases)
 def test_urgency_stays_in_its_range_and_another_flag_adds_to_it(case: Case) -> None:
-    assert 0 <= case.urgency < Case(case.tally, case.flags + 1).urgency < 2
+    assert 0 <= case.urgency < replace(case, flags=case.flags + 1).urgency < 4
 
 
 @given(cases)
 def test_it_makes_no_difference_which_side_is_which(case: Case) -> None:
     tally = case.tally
-    turned = Case(Tally(tally.for_second, tally.for_first, tally.level), case.flags)
+    lead = None if case.lead is None else -case.lead
+    turned = replace(case, tally=Tally(tally.for_second, tally.for_first, tally.level), lead=lead)
 
     assert (turned.reasons, turned.urgency) == (case.reasons, case.urgency)
 

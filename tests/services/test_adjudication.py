@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from annotator.domain.adjudication import Why, first_on_left
 from annotator.domain.asking import Said
+from annotator.domain.checks import CheckRules
 from annotator.exceptions import Conflict, InputInvalid, StateNotAllowed
-from annotator.models import Adjudication, Assignment, Comparison, Project, Role, Round, User
+from annotator.models import (
+    Adjudication,
+    Assignment,
+    Checkpoint,
+    Comparison,
+    Gold,
+    Project,
+    Reward,
+    Role,
+    Round,
+    User,
+)
 from annotator.selectors import adjudication as select
 from annotator.selectors.adjudication import (
     adjudication_following,
     adjudication_of,
     adjudications_waiting,
+    expected_of,
     said_as_shown,
     votes_on,
 )
+from annotator.selectors.checks import checked_of
 from annotator.services.adjudication import adjudication_note, comparison_adjudicate
 from annotator.services.assignments import assignment_claim
+from annotator.services.checks import check_rules_set
 from annotator.services.flags import comparison_set_aside, flags_raise
 from annotator.services.judgments import judgment_submit
 from annotator.services.projects import member_set_role
 from annotator.services.protocols import protocol_publish
 from annotator.services.snapshots import TRL_PREFERENCES, snapshot_freeze
 from annotator.store import store_path
+from tests.factories import gold_of
 from tests.keys import key
 from training.contract import COMPARISONS, PreferenceRecord, TrlPreference, rows_read
 
@@ -151,6 +169,108 @@ def test_the_list_leads_from_one_to_the_next_and_is_made_anew_when_it_is_through
     assert adjudication_following(project, rui) == pairs[2].pk
     comparison_adjudicate(comparison=pairs[2], by=rui, answer="a")
     assert adjudication_following(project, rui) is None
+
+
+def test_what_a_reward_model_did_not_expect_waits_if_most_of_several_say_it(
+    project: Project, raters: list[User], rui: User, pairs: list[Comparison]
+) -> None:
+    judges = [Checkpoint.objects.create(project=project, kind="reward", name=name) for name in ("old", "new")]
+    for comparison in (pairs[0], pairs[2]):
+        for response, value in ((comparison.first, -4.0), (comparison.second, 0.0)):
+            Reward.objects.create(response=response, checkpoint=judges[0], value=-value, heads=[-value])
+            Reward.objects.create(response=response, checkpoint=judges[1], value=value, heads=[value])
+    voted(project, raters, {pairs[0].pk: "ff", pairs[2].pk: "f"})
+
+    (waiting,) = adjudications_waiting(project, rui).waiting
+
+    assert (waiting.comparison, waiting.case.reasons) == (pairs[0], [Why.SURPRISING])
+    assert waiting.case.expected == pytest.approx(0.018, abs=1e-3)
+    found = expected_of(pairs[0], first_on_left=True)
+    assert found is not None
+    assert (found.side, found.by) == ("B", judges[1])
+    assert found.probability == pytest.approx(0.982, abs=1e-3)
+
+
+# --- gold ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def golds(project: Project, round: Round) -> list[Gold]:
+    """Three hidden checks whose first answer is right, the last of which three good raters of four miss."""
+    check_rules_set(project=project, rules={"gold": 0.5})
+    return [gold_of(project, use="check", number=number) for number in range(3)]
+
+
+def gold_answered(rater: User, gold: Gold, side: str) -> None:
+    comparison = Comparison.with_checks.get(gold=gold)
+    assignment = Assignment.objects.create(
+        comparison=comparison, rater=rater, check_kind="gold", first_on_left=True, leased_until=timezone.now()
+    )
+    judgment_submit(assignment=assignment, said=Said("a" if side == "first" else "b"), key=uuid.uuid4(), seconds=9.0)
+
+
+def missed_by_good(project: Project, golds: list[Gold], answers: dict[str, str]) -> None:
+    """Rater → what they say about each gold in turn."""
+    for name, said in answers.items():
+        rater = User.objects.create_user(name)
+        member_set_role(project=project, user=rater, role=Role.RATER)
+        for gold, letter in zip(golds, said, strict=True):
+            gold_answered(rater, gold, "first" if letter == "f" else "second")
+
+
+def test_gold_that_good_raters_miss_waits_first_and_bad_raters_say_nothing_about_it(
+    project: Project, golds: list[Gold], rui: User
+) -> None:
+    missed_by_good(project, golds, {"g1": "ffs", "g2": "ffs", "bad": "sss", "worse": "sss"})
+    assert adjudications_waiting(project, rui).count == 0
+
+    missed_by_good(project, golds, {"g3": "fff", "g4": "ffs"})
+
+    (waiting,) = adjudications_waiting(project, rui).waiting
+    assert waiting.comparison.gold == golds[2]
+    assert (waiting.case.reasons, waiting.case.missed, waiting.case.met) == ([Why.GOLD_MISSED], 3, 4)
+    assert adjudication_following(project, rui) == waiting.comparison.pk
+
+
+def test_gold_that_is_overruled_is_asked_no_more_and_counts_for_nobody(
+    project: Project, golds: list[Gold], rui: User
+) -> None:
+    missed_by_good(project, golds, {"g1": "ffs", "g2": "ffs", "g3": "ffs"})
+    asked = Comparison.with_checks.get(gold=golds[2])
+    member = project.members.get(user__username="g1")
+    before = checked_of(project, CheckRules(), member)[member.pk].gold
+    assert (before.n, f"{before.value:.3f}") == (3, "0.667")
+
+    decided = comparison_adjudicate(comparison=asked, by=rui, answer=pressed(asked, rui, "second"))
+
+    assert decided.is_blind
+    assert adjudications_waiting(project, rui).count == 0
+    after = checked_of(project, CheckRules(), member)[member.pk].gold
+    assert (after.n, after.value) == (2, 1.0)
+    assert [bool(gold.retired_at) for gold in Gold.objects.order_by("pk")] == [False, False, True]
+    assert [vote.said for vote in votes_on(asked, first_on_left=True)] == ["B", "B", "B"]
+
+
+def test_gold_that_is_confirmed_stays_and_leaves_the_list(project: Project, golds: list[Gold], rui: User) -> None:
+    missed_by_good(project, golds, {"g1": "ffs", "g2": "ffs", "g3": "ffs"})
+    asked = Comparison.with_checks.get(gold=golds[2])
+
+    comparison_adjudicate(comparison=asked, by=rui, answer=pressed(asked, rui, "first"))
+
+    assert adjudications_waiting(project, rui).count == 0
+    assert not Gold.objects.exclude(retired_at=None).exists()
+
+
+def test_who_wrote_the_gold_is_not_blind_and_who_answered_it_may_not_decide(
+    project: Project, golds: list[Gold], rui: User, raters: list[User]
+) -> None:
+    Gold.objects.filter(pk=golds[0].pk).update(created_by=rui)
+    asked = Comparison.with_checks.get(gold=golds[0])
+    gold_answered(raters[0], golds[0], "first")
+
+    assert not comparison_adjudicate(comparison=asked, by=rui, answer="tie").is_blind
+    with pytest.raises(StateNotAllowed, match="You judged this comparison yourself"):
+        comparison_adjudicate(comparison=asked, by=raters[0], answer="a")
 
 
 # --- deciding ----------------------------------------------------------------------

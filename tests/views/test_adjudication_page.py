@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
-from annotator.models import Adjudication, Comparison, Round, User
+from annotator.models import Adjudication, Checkpoint, Comparison, Reward, Round, User
 from annotator.services.adjudication import comparison_adjudicate
 from annotator.services.snapshots import snapshot_freeze
 from tests.cast import Cast
-from tests.factories import judged
+from tests.factories import gold_of, judged
 from tests.views.page import forms_of
 from tests.views.test_desk import text_of
 
@@ -108,3 +108,36 @@ def test_a_snapshots_page_counts_what_was_adjudicated(
     snapshot = snapshot_freeze(round=collecting)
 
     assert "Adjudicated" in text_of(olga.get(f"/p/shop/snapshots/{snapshot.version}/"))
+
+
+def test_a_surprise_is_told_on_the_list_and_explained_after_the_decision(
+    cast: Cast, collecting: Round, olga: Client
+) -> None:
+    """Ann and Rui agree about a pair, and the reward model expected the opposite."""
+    one = collecting.comparisons.exclude(answered=0).first() or collecting.comparisons.earliest("pk")
+    Comparison.objects.filter(pk=one.pk).update(for_first=2, for_second=0)
+    judge = Checkpoint.objects.create(project=cast.shop, kind="reward", name="round-9-reward")
+    for response, value in ((one.first, -5.0), (one.second, 0.0)):
+        Reward.objects.create(response=response, checkpoint=judge, value=value, heads=[value])
+
+    page = text_of(olga.get(LIST))
+    assert "Surprising" in page
+    assert "expected with 1 %" in page or "expected with 0.7 %" in page
+    comparison_adjudicate(comparison=one, by=cast.olga, answer="a")
+    decided = text_of(olga.get(f"{LIST}{one.pk}/"))
+    assert "with a probability of 99" in decided
+    assert "round-9-reward" in decided
+
+
+def test_gold_is_shown_blind_and_then_what_it_says(cast: Cast, collecting: Round, olga: Client) -> None:
+    gold = gold_of(cast.shop, use="check", right=["tie"])
+    asked = Comparison.with_checks.get(gold=gold)
+
+    blind = olga.get(f"{LIST}{asked.pk}/")
+    assert "kinder" not in blind.content.decode()
+    olga.post(f"{LIST}{asked.pk}/", {"answer": "a"})
+
+    decided = text_of(olga.get(f"{LIST}{asked.pk}/"))
+    assert "What the gold says" in decided
+    assert "kinder" in decided
+    assert "It is retired" in decided
