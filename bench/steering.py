@@ -5,7 +5,8 @@ to one, a tenth of the prompts tagged.
 
 1. The list of what waits for adjudication.
 2. A rule by tag placed over the whole round, and taken back.
-3. A whole pass of scores after new judgments.
+3. A whole pass of scores after new judgments; and by the disagreement of an ensemble of four heads, once its rewards
+   are there, with the list of adjudication among them.
 4. A judgment in this process, without HTTP, with adaptive overlap off and on in turns.
 
 The last line is one JSON object, times in milliseconds.
@@ -77,6 +78,11 @@ def measured(comparisons: int, rounds: int) -> dict[str, float]:
     found["scores_first_pass"] = timed(lambda: scores_refresh(round=round, seconds=1e9))
     cache.delete(f"scores-{round.pk}")
     found["scores_unchanged_pass"] = timed(lambda: scores_refresh(round=round, seconds=1e9))
+    rewarded(project)
+    found["rewards_first_pass"] = timed(lambda: scores_refresh(round=round, seconds=1e9))
+    found["adjudication_list_rewards"] = median(
+        timed(lambda: adjudications_waiting(project, owner)) for _ in range(rounds)
+    )
     people = list(User.objects.filter(pk__in=[one.user for one in raters]))
     times: dict[int | None, list[float]] = {None: [], 9: []}
     for turn in range(2 * rounds):
@@ -85,6 +91,28 @@ def measured(comparisons: int, rounds: int) -> dict[str, float]:
         times[most] += judged(project, people)
     found["judgment_off"], found["judgment_on"] = median(times[None]), median(times[9])
     return {name: value if isinstance(value, int) else float(f"{value:.2f}") for name, value in found.items()}
+
+
+def rewarded(project: Project) -> None:
+    """Every answer was read by one reward model with four heads, and the project goes by where they disagree."""
+    from django.db import connection
+
+    from annotator.models import Checkpoint
+
+    judge = Checkpoint.objects.create(project=project, kind="reward", name="judge", settings={"ensemble": 4})
+    round = project.rounds.get()
+    newest = round.comparisons.latest("pk").pk
+    details = {"judges": [judge.pk], "after": 0, "upto": newest}
+    round.runs.create(project=project, kind="score", state="succeeded", details=details)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO annotator_reward (response_id, checkpoint_id, value, heads)"
+            " SELECT id, %s, random(), ARRAY[random(), random(), random(), random()] FROM annotator_response",
+            [judge.pk],
+        )
+        cursor.execute("ANALYZE annotator_reward", [])
+    project.informative_by = "disagreement"
+    project.save(update_fields=["informative_by"])
 
 
 def disputed() -> None:

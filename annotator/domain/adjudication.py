@@ -30,7 +30,7 @@ WORDS: dict[Why, str] = {
     Why.UNCERTAIN: _("Still open"),
     Why.FLAGGED: _("Flagged"),
     Why.SURPRISING: _("Surprising"),
-    Why.GOLD_MISSED: _("Gold that good raters miss"),
+    Why.GOLD_MISSED: _("Missed gold"),
 }
 
 
@@ -98,14 +98,15 @@ class Case:
 
     @property
     def urgency(self) -> float:
-        """What the queue is sorted by, in [0, 4): doubt about the better side, and three parts that approach 1 each.
+        """What the queue is sorted by, in [0, 5): doubt about the better side, and parts for flags, surprise and gold.
 
         Worked: 1 : 1 and no flag is 1; 2 : 1 is 2 (1 - 0.6875) = 0.625; with one flag 0.625 + 1/2. A surprise counts
-        1/2 where it begins, at a probability of 0.1, and 2/3 at 0.01; gold counts 3/4 when three good raters miss it.
+        1/2 where it begins, at a probability of 0.1, and 2/3 at 0.01. Gold that three good raters miss counts 1 + 3/4:
+        until it is looked at, it speaks against everybody who answers it.
         """
         doubt = 2 * (1 - self.certainty) if self.tally.judgments >= LEAST and self.tally.differ else 0.0
         surprise = self.surprise / (self.surprise - math.log(SURPRISED)) if self.is_surprising else 0.0
-        gold = self.missed / (self.missed + 1) if self.is_gold_missed else 0.0
+        gold = 1 + self.missed / (self.missed + 1) if self.is_gold_missed else 0.0
         return doubt + self.flags / (self.flags + 1) + surprise + gold
 
 

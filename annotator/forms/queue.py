@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.overlap import HIGHEST_BOUND, LOWEST_BOUND
 from annotator.domain.placing import PRIORITIES
-from annotator.domain.strategies import INFORMATIVE_WORDS, WORDS, Informative, Order
+from annotator.domain.strategies import INFORMATIVE_WORDS, WORDS, Order
 from annotator.models import Project
 from annotator.selectors.votes import Author
 
@@ -29,7 +29,6 @@ class QueueForm(forms.Form):
     """What holds from the next claim or the next round on. Rules are typed a line each."""
 
     informative_by = forms.ChoiceField(
-        required=False,
         choices=[(one.value, _(words)) for one, words in INFORMATIVE_WORDS.items()],
         label=_("Most informative about"),
         help_text=_(
@@ -120,9 +119,6 @@ class QueueForm(forms.Form):
             "tag_rules": "\n".join(" | ".join(rule).rstrip(" |") for rule in rules),
             **{f"share_{order}": project.strategy.get(order) for order in Order},
         }
-
-    def clean_informative_by(self) -> str:
-        return self.cleaned_data["informative_by"] or Informative.RANKING.value
 
     def clean_tag_rules(self) -> list[dict[str, Any]]:
         lines = enumerate(self.cleaned_data["tag_rules"].splitlines(), 1)

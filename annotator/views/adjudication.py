@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from annotator import access
 from annotator.domain.adjudication import first_on_left
 from annotator.domain.asking import Asking
-from annotator.domain.gold import rights_as_shown
+from annotator.domain.gold import is_overruled, rights_as_shown
 from annotator.domain.keys import keys_for
 from annotator.exceptions import InputInvalid
 from annotator.forms.judging import AdjudicationForm, NoteForm
@@ -97,6 +97,7 @@ def _decided(request: SignedInRequest, member: Member, asked: Comparison, curren
         "votes": select.votes_on(asked, first_on_left=on_left),
         "expected": select.expected_of(asked, first_on_left=on_left),
         "gold_right": asked.gold and rights_as_shown(asked.gold.right, first_on_left=on_left),
+        "is_overruled": asked.gold and is_overruled(asked.gold.right, current.verdict),
         "gold_why": asked.gold and asked.gold.explained(first_on_left=on_left),
         "left": asked.first if on_left else asked.second,
         "right": asked.second if on_left else asked.first,

@@ -17,6 +17,7 @@ from annotator.exceptions import InputInvalid
 from annotator.forms.queue import PairForm, QueueForm, WantedForm
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Member
+from annotator.selectors.rewards import scoring_newest
 from annotator.selectors.rounds import round_newest, round_progress
 from annotator.selectors.steering import authors_of, groups_of
 from annotator.services.comparisons import comparisons_prioritise, comparisons_want
@@ -95,6 +96,7 @@ def _page(
         context |= {
             "round": round,
             "progress": round_progress(round),
+            "scoring": scoring_newest(round),
             "wanted": wanted or WantedForm(initial={"wanted": project.overlap}),
             "pair": pair or PairForm(authors=authors_of(project)),
         }

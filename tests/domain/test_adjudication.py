@@ -33,7 +33,7 @@ cases = st.builds(Case, st.builds(Tally, counts, counts, counts), st.integers(0,
         (Case(Tally(2, 0), lead=9.0), [], 0.0),  # what they say is what it expected
         (Case(Tally(1, 0), lead=-9.0), [], 0.0),  # one judgment is no consensus
         (Case(Tally(1, 1), lead=-9.0), [Why.CLOSE], 1.0),  # neither are two that differ
-        (Case(Tally(), met=6, missed=3), [Why.GOLD_MISSED], 0.75),
+        (Case(Tally(), met=6, missed=3), [Why.GOLD_MISSED], 1.75),
         (Case(Tally(), met=7, missed=3), [], 0.0),
         (Case(Tally(), met=2, missed=2), [], 0.0),
     ],
@@ -45,7 +45,7 @@ def test_why_somebody_should_decide_it_and_how_urgent_it_is(case: Case, reasons:
 
 @given(cases)
 def test_urgency_stays_in_its_range_and_another_flag_adds_to_it(case: Case) -> None:
-    assert 0 <= case.urgency < replace(case, flags=case.flags + 1).urgency < 4
+    assert 0 <= case.urgency < replace(case, flags=case.flags + 1).urgency < 5
 
 
 @given(cases)

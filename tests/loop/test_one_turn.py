@@ -10,12 +10,14 @@ import pytest
 from annotator.domain.asking import Said
 from annotator.domain.lifecycles import RoundState
 from annotator.engine import engine_start, starter_prompts
-from annotator.models import Checkpoint, Comparison, Project, Role, Round, User
+from annotator.models import Checkpoint, Comparison, Project, Reward, Role, Round, User
 from annotator.services.assignments import assignment_claim
 from annotator.services.judgments import judgment_submit
-from annotator.services.projects import member_set_role, project_create
+from annotator.services.projects import member_set_role, project_create, project_update
 from annotator.services.prompts import prompts_add
 from annotator.services.rounds import round_launch, round_prepare
+from annotator.services.scores import scores_refresh
+from annotator.services.scoring import scoring_queue
 from annotator.store import store_path
 from tests.keys import key
 from tests.workers import work
@@ -58,7 +60,7 @@ def judge_all(project: Project, rater: User) -> int:
 @pytest.mark.engine
 @pytest.mark.slow
 def test_judgments_become_a_checkpoint_whose_answers_are_the_next_comparisons(project: Project) -> None:
-    """Slow because five real engine processes load torch one after the other; that is the loop."""
+    """Slow because six real engine processes load torch one after the other; that is the loop."""
     ann = User.objects.create_user("ann")
     member_set_role(project=project, user=ann, role=Role.RATER)
     first = round_prepare(project=project, settings=SETTINGS)
@@ -81,3 +83,10 @@ def test_judgments_become_a_checkpoint_whose_answers_are_the_next_comparisons(pr
     folder = store_path(candidate.path)
     assert json.loads((folder / "manifest.json").read_text())["snapshot_sha256"] == first.snapshot.sha256
     assert (folder / "adapter_model.safetensors").is_file()
+
+    project_update(project=project, informative_by="disagreement")
+    assert scoring_queue(round=second) is not None
+    work(project, engine_start)
+    compared = {answer for pair in second.comparisons.values_list("first", "second") for answer in pair}
+    assert set(Reward.objects.values_list("response", flat=True)) == compared
+    assert scores_refresh(round=second) > 0

@@ -140,4 +140,4 @@ def test_gold_is_shown_blind_and_then_what_it_says(cast: Cast, collecting: Round
     decided = text_of(olga.get(f"{LIST}{asked.pk}/"))
     assert "What the gold says" in decided
     assert "kinder" in decided
-    assert "It is retired" in decided
+    assert "so the gold is retired" in decided

@@ -91,7 +91,11 @@ DOORS: dict[str, Door] = {
     "flag-put-back": Door(NEVER, owner_post(303)),
     "flag-set-aside": Door(NEVER, owner_post(303)),
     "agreement": Door(OWNERS, NEVER),
-    "queue": Door(READERS, owner_post(303), {"control_share": "0.1", "adaptive_certainty": "0.95"}),
+    "queue": Door(
+        READERS,
+        owner_post(303),
+        {"control_share": "0.1", "adaptive_certainty": "0.95", "informative_by": "ranking"},
+    ),
     "queue-wanted": Door(NEVER, owner_post(303), {"wanted": "3"}),
     "queue-first": Door(NEVER, owner_post(303), {"one": "0", "other": "1", "priority": "2"}),
     "lease-release": Door(NEVER, owner_post(303)),

@@ -13,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from annotator.domain.lifecycles import AssignmentState
-from annotator.models import Assignment, Comparison, Judgment, Project, RaterHour, Round, User
+from annotator.models import Assignment, Checkpoint, Comparison, Judgment, Project, RaterHour, Round, User
 from annotator.services.projects import project_update
+from annotator.services.scoring import scoring_queue
 from tests.cast import Cast
 from tests.factories import held, judged
 from tests.views.page import forms_of
@@ -24,6 +25,7 @@ QUEUE, JUDGE = "/p/shop/queue/", "/p/shop/judge/"
 SENT = {
     "share_fewest": "3",
     "share_random": "1",
+    "informative_by": "disagreement",
     "control_share": "0.1",
     "adaptive_most": "5",
     "adaptive_certainty": "0.9",
@@ -48,6 +50,7 @@ def test_what_is_typed_is_kept_and_shown_again(olga: Client, cast: Cast) -> None
     project = Project.objects.get(pk=cast.shop.pk)
     assert sent.status_code == 303
     assert project.strategy == {"fewest": 3.0, "random": 1.0}
+    assert project.informative_by == "disagreement"
     assert (project.control_share, project.adaptive_most, project.adaptive_certainty) == (0.1, 5, 0.9)
     assert project.daily_quota == 200
     assert project.tag_rules == [
@@ -192,3 +195,17 @@ def test_a_quota_costs_no_statement(ann: Client, cast: Cast) -> None:
     without = statements()
     project_update(project=cast.shop, daily_quota=50)
     assert statements() == without
+
+
+def test_the_page_leads_to_the_run_in_which_reward_models_read_the_answers(
+    olga: Client, cast: Cast, collecting: Round
+) -> None:
+    assert "Reward models read its answers" not in text_of(olga.get(QUEUE))
+    Checkpoint.objects.create(project=cast.shop, kind="reward", name="round-9-reward", base_model="starter")
+    run = scoring_queue(round=collecting)
+    assert run is not None
+
+    page = olga.get(QUEUE)
+
+    assert f"Score run {run.pk} queued" in " ".join(text_of(page).split())
+    assert olga.get(f"/p/shop/runs/{run.pk}/").status_code == 200
