@@ -1,4 +1,4 @@
-"""The lives of rounds, assignments, runs and checkpoints, each as one table.
+"""The lives of rounds, assignments, runs, imports and checkpoints, each as one table.
 
 Services consult ALLOWED before they change a state; the tests walk it.
 """
@@ -33,6 +33,16 @@ class RunState(StrEnum):
     SUCCEEDED = _("succeeded")
     FAILED = _("failed")
     CANCELLED = _("cancelled")  # by a person
+
+
+class ImportState(StrEnum):
+    UPLOADED = _("uploaded")  # nobody knows yet how to read it
+    RECOGNISED = _("recognised")  # its first rows were read, and nothing is stored yet
+    WAITING = _("waiting")  # for a worker
+    READING = _("reading")  # a worker claimed it and sends heartbeats
+    IMPORTED = _("imported")
+    BROKEN = _("broken")  # what went in before stays
+    STOPPED = _("stopped")  # by a person; what went in before stays
 
 
 class RunKind(StrEnum):
@@ -71,11 +81,24 @@ ALLOWED: dict[StrEnum, frozenset[StrEnum]] = {
     RunState.SUCCEEDED: frozenset(),
     RunState.FAILED: frozenset(),
     RunState.CANCELLED: frozenset(),
+    ImportState.UPLOADED: frozenset({ImportState.RECOGNISED}),
+    # recognised → recognised: to be read in another way.
+    ImportState.RECOGNISED: frozenset({ImportState.RECOGNISED, ImportState.WAITING}),
+    ImportState.WAITING: frozenset({ImportState.READING, ImportState.STOPPED}),
+    # reading → reading: a new attempt after the worker went silent.
+    ImportState.READING: frozenset(
+        {ImportState.READING, ImportState.IMPORTED, ImportState.BROKEN, ImportState.STOPPED}
+    ),
+    ImportState.IMPORTED: frozenset(),
+    # Both go on behind the last row that is in.
+    ImportState.BROKEN: frozenset({ImportState.WAITING}),
+    ImportState.STOPPED: frozenset({ImportState.WAITING}),
     CheckpointState.CANDIDATE: frozenset({CheckpointState.PROMOTED, CheckpointState.RETIRED}),
     CheckpointState.PROMOTED: frozenset({CheckpointState.RETIRED}),
     CheckpointState.RETIRED: frozenset({CheckpointState.PROMOTED}),
 }
 
+LIVE_IMPORT = (ImportState.WAITING, ImportState.READING)
 LIVE_RUN = (RunState.QUEUED, RunState.RUNNING)
 OPEN_ROUND = (RoundState.DRAFT, RoundState.COLLECTING)
 

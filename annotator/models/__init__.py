@@ -4,6 +4,7 @@ from annotator.models.adjudications import Adjudication
 from annotator.models.comparisons import Assignment, Comparison
 from annotator.models.flags import Flag
 from annotator.models.gold import Gold, Sitting, SittingAnswer
+from annotator.models.imports import Import
 from annotator.models.judgments import Judgment
 from annotator.models.projects import (
     Acknowledgement,
@@ -38,6 +39,7 @@ __all__ = [
     "Flag",
     "Gold",
     "Guideline",
+    "Import",
     "Invitation",
     "Judgment",
     "Member",

@@ -59,6 +59,7 @@ class Response(models.Model):
 
     token_ids  the ids a policy wrote, used verbatim in training; None for imported text
     author     who wrote an imported answer (a model's name, "chosen", …)
+    label      whether an import says that it is good by itself, or not; None where it says nothing
     """
 
     prompt = models.ForeignKey(Prompt, models.CASCADE, related_name="responses")
@@ -71,6 +72,7 @@ class Response(models.Model):
     finish = models.CharField(max_length=10, blank=True)
     sampling = models.JSONField(default=dict)
     author = models.CharField(max_length=200, blank=True)
+    label = models.BooleanField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

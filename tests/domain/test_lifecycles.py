@@ -4,9 +4,17 @@ from enum import StrEnum
 
 import pytest
 
-from annotator.domain.lifecycles import ALLOWED, AssignmentState, CheckpointState, RoundState, RunState, is_allowed
+from annotator.domain.lifecycles import (
+    ALLOWED,
+    AssignmentState,
+    CheckpointState,
+    ImportState,
+    RoundState,
+    RunState,
+    is_allowed,
+)
 
-LIVES = [RoundState, AssignmentState, RunState, CheckpointState]
+LIVES = [RoundState, AssignmentState, RunState, ImportState, CheckpointState]
 
 
 @pytest.mark.parametrize("states", LIVES)
@@ -21,6 +29,7 @@ def test_every_state_has_a_row_and_leads_only_to_its_own_kind(states: type[StrEn
         (RoundState, RoundState.DRAFT),
         (AssignmentState, AssignmentState.HELD),
         (RunState, RunState.QUEUED),
+        (ImportState, ImportState.UPLOADED),
         (CheckpointState, CheckpointState.CANDIDATE),
     ],
 )

@@ -16,8 +16,9 @@ from annotator.domain.lifecycles import RoundState
 from annotator.exceptions import InputInvalid, RoundNotCollecting
 from annotator.models import Assignment, Comparison, Judgment, Project, Prompt, Response, Round, User
 from annotator.services import imports
+from annotator.services.import_batches import ImportCounts, RaterNameTaken
 from annotator.services.import_files import MAX_EXPANSION, source_open
-from annotator.services.imports import ImportCounts, RaterNameTaken, preferences_import
+from annotator.services.imports import preferences_import
 from annotator.services.projects import project_create
 from annotator.services.rounds import round_launch
 from annotator.services.snapshots import snapshot_freeze
@@ -144,7 +145,7 @@ def test_nothing_is_added_while_a_round_learns(shop: Project, tmp_path: Path, st
 def test_an_import_that_broke_off_goes_on_where_it_stopped(
     shop: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(imports, "BATCH_VOTES", 10)
+    monkeypatch.setattr(imports, "BATCH", 10)
     source = source_open(written(tmp_path / "p.jsonl", *(row(number) for number in range(25))))
 
     def pull_the_plug(counts: ImportCounts) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 MAX_LINE_BYTES = 4 * 1024 * 1024  # the longest conversations people train on are a tenth of this
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line without its end. `is_whole` is False for one that was longer than allowed, and is empty then."""
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from annotator.domain.formats.lines import MAX_LINE_BYTES, Line
 from annotator.domain.verdicts import Outcome
 
@@ -24,34 +26,52 @@ ROLES = ("system", "user", "assistant")
 Message = dict[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WrittenResponse:
-    """An answer and who wrote it."""
+    """An answer and who wrote it.
+
+    label  whether somebody found it good by itself (True) or not (False); None where nobody was asked
+    """
 
     text: str
     author: str
+    label: bool | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Vote:
     """What one rater said of one comparison, on the axis of `annotator.domain.verdicts`.
 
     rater          the rater's label in the file
-    value          -1 = first is better, 1 = second is better, 0 = tie
+    value          -1 = first is better, 1 = second is better, 0 = tie; None for an outcome off the axis
     answer         the raw word of the file
     first_on_left  the shown order; where the file does not know it, one that means nothing
+    rationale      what the rater wrote
     """
 
     file: str
     line: int
     rater: str
     outcome: Outcome
-    value: float
+    value: float | None
     answer: str
     first_on_left: bool
+    rationale: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class AnsweredPrompt:
+    """A prompt with answers that nobody compared: none, a demonstration, or what several models wrote."""
+
+    file: str
+    line: int
+    messages: Sequence[Message]
+    responses: tuple[WrittenResponse, ...] = ()
+    tags: tuple[str, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class JudgedComparison:
     """Two responses to one prompt with the votes on them."""
 
@@ -63,7 +83,7 @@ class JudgedComparison:
     source: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BadLine:
     """A line that was left out, and why."""
 
@@ -73,7 +93,7 @@ class BadLine:
     reason: str
 
 
-Record = JudgedComparison | BadLine
+Record = JudgedComparison | AnsweredPrompt | BadLine
 
 
 class Malformed(Exception):
@@ -89,20 +109,29 @@ class Malformed(Exception):
 
 def object_of(line: Line) -> dict[str, Any]:
     """The JSON object on a line. Raises Malformed for anything else."""
+    try:
+        value = orjson.loads(line.data)
+    except orjson.JSONDecodeError:
+        value = _leniently(line)
+    if not isinstance(value, dict):
+        raise Malformed("line", f"a JSON object is needed, this is {_kind(value)}")
+    # Looking at every part is slow, and a line with fewer brackets than that is not so deep.
+    if line.data.count(b"{") + line.data.count(b"[") > MAX_DEPTH and any(d > MAX_DEPTH for d in _depths(value)):
+        raise Malformed("line", f"nested deeper than {MAX_DEPTH}")
+    return value
+
+
+def _leniently(line: Line) -> object:
+    """What the strict reader refuses: NaN, which Python writes, and half characters, which may stand in any field."""
     text = text_of_line(line)
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise Malformed("line", f"not valid JSON at character {error.pos + 1}: {error.msg}") from None
     except ValueError as error:  # a number of thousands of digits
         raise Malformed("line", f"not valid JSON: {error}") from None
     except RecursionError:
         raise Malformed("line", f"nested deeper than {MAX_DEPTH}") from None
-    if not isinstance(value, dict):
-        raise Malformed("line", f"a JSON object is needed, this is {_kind(value)}")
-    if any(depth > MAX_DEPTH for depth in _depths(value)):
-        raise Malformed("line", f"nested deeper than {MAX_DEPTH}")
-    return value
 
 
 def text_of_line(line: Line) -> str:
@@ -128,10 +157,11 @@ def checked_text(value: object, field: str, *, longest: int = MAX_CHARACTERS) ->
         raise Malformed(field, f"{len(value):,} characters; at most {longest:,} fit")
     if "\x00" in value:
         raise Malformed(field, "contains a NUL character, which cannot be stored")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise Malformed(field, "contains half a surrogate pair, which is no character") from None
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Malformed(field, "contains half a surrogate pair, which is no character") from None
     return value
 
 

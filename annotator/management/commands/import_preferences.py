@@ -17,8 +17,9 @@ from annotator.domain.formats.records import BadLine
 from annotator.exceptions import TiebreakError
 from annotator.management.project_named import project_named
 from annotator.models import Project, User
+from annotator.services.import_batches import ImportCounts
 from annotator.services.import_files import Source, source_open
-from annotator.services.imports import ImportCounts, preferences_import
+from annotator.services.imports import preferences_import
 from annotator.services.projects import project_create
 
 
