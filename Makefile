@@ -8,7 +8,7 @@ ARGS ?=
 # One more than there are cores, at most four: a third of the time tests wait for a browser or another process.
 WORKERS ?= $(shell n=$$(($$(getconf _NPROCESSORS_ONLN) + 1)); echo $$((n > 4 ? 4 : n)))
 
-.PHONY: help setup setup-dev up logins test lint format types messages check parity bench-train bench-queue trl starter browser clean
+.PHONY: help setup setup-dev up logins test lint format types messages check parity bench-train bench-queue bench-data trl starter browser clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -58,6 +58,9 @@ bench-train: setup-dev trl ## speed and memory of training beside TRL (ARGS="--o
 
 bench-queue: setup-dev ## judgments a second over HTTP, 10,000 raters, a million comparisons (half an hour)
 	$(RUN) -m bench.queue $(ARGS)
+
+bench-data: setup-dev ## rows a second into the database and its memory, beside a bare COPY (ARGS="--rows 100000")
+	$(RUN) -m bench.data $(ARGS)
 
 trl: setup-dev
 	@sh deploy/trl.sh

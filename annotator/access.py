@@ -22,6 +22,7 @@ from annotator.models import (
     Delivery,
     Gold,
     Guideline,
+    Import,
     Invitation,
     Member,
     Project,
@@ -189,6 +190,11 @@ def prompt_of(member: Member, prompt_id: int) -> Prompt:
     return _only(
         Prompt.objects.filter(pk=prompt_id, project=member.project_id), _("There is no such prompt in this project.")
     )
+
+
+def import_of(member: Member, import_id: int) -> Import:
+    rows = Import.objects.filter(pk=import_id, project=member.project_id)
+    return _only(rows, _("There is no such import in this project."))
 
 
 def round_of(member: Member, number: int) -> Round:

@@ -18,6 +18,7 @@ from annotator.engine import engine_start
 from annotator.post import webhook_post
 from annotator.services.assignments import assignments_sweep
 from annotator.services.events import judgments_tell
+from annotator.services.imports import import_execute, imports_to_ring
 from annotator.services.rounds import round_advance, rounds_launch_due, rounds_to_advance
 from annotator.services.runs import run_execute, runs_to_ring
 from annotator.services.scores import rounds_to_score, scores_refresh
@@ -43,6 +44,14 @@ def tick() -> None:
         round_advance(round_id=round_id)
     for run in runs_to_ring():
         run_ring.apply_async((run.pk,), queue=QUEUE_OF.get(RunKind(run.kind), "train"))
+    for import_id in imports_to_ring():
+        import_ring.apply_async((import_id,), queue="generate")
+
+
+@shared_task(ignore_result=True)
+def import_ring(import_id: int) -> None:
+    """Read an import if it still waits for a worker."""
+    import_execute(import_id=import_id)
 
 
 @shared_task(ignore_result=True)

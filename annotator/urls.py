@@ -12,6 +12,7 @@ from annotator.views import (
     entrance,
     flags,
     gold,
+    imports,
     leaderboard,
     numbers,
     projects,
@@ -98,6 +99,15 @@ one_webhook = [
     path("deliveries/<int:delivery_id>/again/", webhooks.again, name="webhook-again"),
 ]
 
+one_import = [
+    path("", imports.detail, name="import"),
+    path("status/", imports.status, name="import-status"),
+    path("read-as/", imports.read_as, name="import-read-as"),
+    path("start/", imports.start, name="import-start"),
+    path("stop/", imports.stop, name="import-stop"),
+    path("errors.jsonl", imports.errors, name="import-errors"),
+]
+
 project: list[URLPattern | URLResolver] = [
     path("", projects.detail, name="project"),
     path("judge/", include(judge)),
@@ -122,6 +132,8 @@ project: list[URLPattern | URLResolver] = [
     path("prompts/", prompts.index, name="prompts"),
     path("prompts/add/", prompts.add, name="prompts-add"),
     path("prompts/<int:prompt_id>/", prompts.detail, name="prompt"),
+    path("imports/", imports.index, name="imports"),
+    path("imports/<int:import_id>/", include(one_import)),
     path("rounds/", rounds.index, name="rounds"),
     path("rounds/prepare/", rounds.prepare, name="round-prepare"),
     path("rounds/<int:number>/", include(one_round)),

@@ -109,6 +109,9 @@ BIND = text("TIEBREAK_BIND", "127.0.0.1")
 # Snapshots, checkpoints and run folders. Web and workers must see the same folder.
 TIEBREAK_STORE = Path(text("TIEBREAK_STORE", str(HOME / "store"))).expanduser().absolute()
 
+# TIEBREAK_IMPORT_DIR: a folder whose files owners may import without uploading them. Every owner sees all of them.
+TIEBREAK_IMPORT_DIR = text("TIEBREAK_IMPORT_DIR")
+
 
 def instance() -> dict[str, Any]:
     """What the launcher wrote about the instance that runs in TIEBREAK_HOME; empty when none does."""

@@ -19,7 +19,7 @@ class Import(models.Model):
     columns   role → column, where the format is "columns"
     sample    what a look at its first rows found, for the page
     position  records of the file that are in; an import that is taken up again begins behind them
-    counts    services.imports.ImportCounts up to there, and the length of the error file
+    counts    services.import_batches.ImportCounts up to there, and the length of the error file
     notes     what was left aside, and prompts that are nearly the same
     attempt   grows with every claim; only the newest attempt may write
     """

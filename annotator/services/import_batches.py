@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import orjson
@@ -71,6 +71,15 @@ class ImportCounts:
     @property
     def read(self) -> int:
         return self.imported + self.known + self.bad
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> ImportCounts:
+        """What `stored` made a JSON object of; nothing so far where there is none."""
+        found = {one.name: stored[one.name] for one in fields(cls) if one.name in stored}
+        return cls(**{**found, "rounds": set(stored.get("rounds", []))})
+
+    def stored(self) -> dict[str, Any]:
+        return {**asdict(self), "rounds": sorted(self.rounds), "read": self.read}
 
     def add(self, other: ImportCounts) -> None:
         for name in ("imported", "known", "bad", "prompts", "responses", "comparisons", "judgments"):
@@ -482,7 +491,7 @@ def _ids(table: str, count: int) -> list[int]:
 
 @contextmanager
 def _bulk() -> Iterator[None]:
-    """Counted once per statement instead of row by row; see migration 0017."""
+    """Counted once per statement instead of row by row; see migration 0019."""
     _run("SELECT set_config('tiebreak.bulk', 'on', true)")
     yield
     _run("SELECT set_config('tiebreak.bulk', '', true)")

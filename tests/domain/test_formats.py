@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotator.domain.formats.detection import format_of
@@ -46,7 +46,7 @@ def bad(read: Reader, row: object) -> BadLine:
 
 def preferred(judged: JudgedComparison) -> str:
     (vote,) = judged.votes
-    return (judged.first if vote.value < 0 else judged.second).text
+    return (judged.first if (vote.value or 0) < 0 else judged.second).text
 
 
 def hh(answer: str, before: str = "\n\nHuman: Hi?\n\nAssistant: ") -> str:
@@ -89,7 +89,7 @@ def test_which_response_is_first_says_nothing_about_which_is_better() -> None:
     rows = [{"chosen": hh(f"Yes {n}"), "rejected": hh(f"No {n}")} for n in range(400)]
     judged = [good(read_hh, row) for row in rows]
 
-    assert 160 < sum(j.votes[0].value < 0 for j in judged) < 240
+    assert 160 < sum((j.votes[0].value or 0) < 0 for j in judged) < 240
     assert 160 < sum(j.votes[0].first_on_left for j in judged) < 240
     assert judged == [good(read_hh, row) for row in rows]
 
@@ -254,12 +254,13 @@ garbage = (
 
 
 @pytest.mark.parametrize("read", [read_hh, read_trl, read_sharegpt])
+@settings(max_examples=50)
 @given(data=st.lists(garbage, max_size=4).map(b"\n".join))
 def test_any_line_is_read_or_reported(read: Reader, data: bytes) -> None:
     """As many records as lines with something on them; no input makes a reader raise."""
     numbers = [number for number, line in enumerate(data.split(b"\n"), start=1) if line.strip()]
     records = list(read(lines_of([data], file="any")))
-    found = [r.line if isinstance(r, BadLine) else r.votes[0].line for r in records]
+    found = [r.votes[0].line if isinstance(r, JudgedComparison) else r.line for r in records]
 
     if not data.startswith(b"\xef\xbb\xbf"):
         assert found == numbers
@@ -274,7 +275,7 @@ def test_any_line_is_read_or_reported(read: Reader, data: bytes) -> None:
 def test_a_trl_row_keeps_its_texts_to_the_letter(prompt: str, chosen: str, rejected: str) -> None:
     record = only(read_trl, {"prompt": [{"role": "user", "content": prompt}], "chosen": chosen, "rejected": rejected})
 
-    if isinstance(record, BadLine):
+    if not isinstance(record, JudgedComparison):
         assert chosen.strip() == rejected.strip() or "\x00" in prompt + chosen + rejected
     else:
         assert record.messages == [{"role": "user", "content": prompt}]
@@ -317,7 +318,7 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm() -> None:
         ([{"chosen": [USER, YES], "rejected": [USER, NO]}], "trl"),
         ([{"conversations": ASKED, "chosen": gpt("a"), "rejected": gpt("b")}], "sharegpt"),
         ([{"chosen": "a", "rejected": "b"}], None),
-        ([{"instruction": "Hi?", "output": "a"}], None),
+        ([{"instruction": "Hi?", "output": "a"}], "instructions"),
         ([b"PK\x03\x04"], None),
         ([], None),
     ],

@@ -176,7 +176,7 @@ def test_a_folder_is_imported_file_by_file(shop: Project, tmp_path: Path) -> Non
 
 
 def test_a_file_of_no_known_kind_is_refused_with_the_formats(tmp_path: Path) -> None:
-    with pytest.raises(InputInvalid, match=r"no format that can be imported\. Known formats: hh: .*trl: .*llmfao: "):
+    with pytest.raises(InputInvalid, match=r"no format that can be imported\. Known formats: .*hh, .*trl, .*llmfao"):
         source_open(written(tmp_path / "p.jsonl", {"instruction": "Hi?"}))
 
 

@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, reverse
 
 from annotator import urls
 from annotator.models import Round, User
+from annotator.services.imports import import_add
 from annotator.services.projects import invitation_create
 from annotator.services.rounds import round_prepare
 from annotator.services.sittings import sitting_begin
@@ -106,6 +107,13 @@ DOORS: dict[str, Door] = {
     "prompts": Door(READERS, NEVER),
     "prompts-add": Door(OWNERS, owner_post(303), {"text": "One more question?"}),
     "prompt": Door(READERS, NEVER),
+    "imports": Door(OWNERS, owner_post(422)),
+    "import": Door(OWNERS, NEVER),
+    "import-status": Door(OWNERS, NEVER),
+    "import-read-as": Door(NEVER, owner_post(303), {"format": "trl"}),
+    "import-start": Door(NEVER, owner_post(303)),
+    "import-stop": Door(NEVER, owner_post(409)),  # it has not started
+    "import-errors": Door((302, 404, 403, 403, 404, 404), NEVER),  # there are none
     "rounds": Door(READERS, NEVER),
     "round-prepare": Door(NEVER, owner_post(409)),
     "round": Door(READERS, NEVER),
@@ -166,7 +174,9 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
     webhook = webhook_create(project=cast.shop, url="https://example.com/hook", kinds=["run.failed"])
     webhook_test(webhook=webhook)
     judged_by_rui = turned.comparisons.filter(assignments__rater=cast.rui, assignments__state="answered")[0]
+    upload = [b'{"prompt": "Hi?", "chosen": "a", "rejected": "b"}']
     arguments: dict[str, list[Any]] = {
+        "import": [import_add(project=cast.shop, name="a.jsonl", chunks=upload, by=cast.olga).pk],
         "sitting": [sitting_begin(member=cast.shop.members.get(user=cast.ann), kind="practice").pk],
         "flag": [held(cast.shop, cast.ann).comparison_id],
         "invitation": [token],
@@ -232,6 +242,8 @@ def test_a_number_from_another_project_opens_nothing(
     client = client_of(cast.otto)
     run, checkpoint = turned.runs.get(kind="dpo"), turned.runs.get(kind="dpo").checkpoint
     prompt = cast.shop.prompts.latest("id")
+    brought = import_add(project=cast.shop, name="a.jsonl", chunks=[b'{"prompt": "Hi?"}'], by=cast.olga)
+    assert client.get(f"/p/garden/imports/{brought.pk}/").status_code == 404
     member = cast.shop.members.get(user=cast.ann)
 
     assert client.get(f"/p/garden/rounds/{elsewhere.number}/").status_code == 200

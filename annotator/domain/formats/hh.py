@@ -8,33 +8,16 @@ with a blank line, so every prompt ends with the user's turn and no word is lost
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from annotator.domain.formats.lines import Line
-from annotator.domain.formats.records import (
-    JudgedComparison,
-    Malformed,
-    Message,
-    Record,
-    chosen_over_rejected,
-    object_of,
-    text_of,
-)
+from annotator.domain.formats.records import Malformed, Message, Record, chosen_over_rejected, text_of
+from annotator.domain.formats.rows import Format, Row
 
 # The one space after the colon belongs to the mark; any further one to the text.
 TURN = re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):[ ]?")
 SPEAKERS = {"Human": "user", "Assistant": "assistant"}
 MAX_TRANSCRIPT = 200_000  # characters of a prompt and a response together
-
-
-def read_hh(lines: Iterable[Line]) -> Iterator[Record]:
-    """A comparison for each line, judged by its `label_origin` or by "hh"."""
-    for line in lines:
-        try:
-            yield _comparison_of(line, object_of(line))
-        except Malformed as error:
-            yield error.at(line)
 
 
 def turns_of(transcript: str, field: str) -> list[Message]:
@@ -57,7 +40,15 @@ def is_transcript(value: object) -> bool:
     return isinstance(value, str) and TURN.match(value) is not None
 
 
-def _comparison_of(line: Line, row: Mapping[str, Any]) -> JudgedComparison:
+def fits(row: Row) -> bool:
+    return is_transcript(row.get("chosen")) or is_transcript(row.get("rejected"))
+
+
+def read(line: Line, row: Row) -> Iterator[Record]:
+    """A comparison, judged by its `label_origin` or by "hh"."""
     chosen = turns_of(text_of(row, "chosen", longest=MAX_TRANSCRIPT), "chosen")
     rejected = turns_of(text_of(row, "rejected", longest=MAX_TRANSCRIPT), "rejected")
-    return chosen_over_rejected(line, row, chosen, rejected, rater="hh")
+    yield chosen_over_rejected(line, row, chosen, rejected, rater="hh")
+
+
+read_hh = Format("hh", 'JSON {"chosen", "rejected"}, transcripts "\\n\\nHuman: …\\n\\nAssistant: …"', fits, read)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,12 @@ MAX_TAG = 60
 MAX_TAGS = 20
 MAX_DEPTH = 16  # lists and objects inside each other; the formats need four
 MAX_TURNS = 1000
+MAX_ANSWER = 40
 ROLES = ("system", "user", "assistant")
+ROLE_OF = {
+    "system": "system", "user": "user", "assistant": "assistant", "human": "user", "prompter": "user",
+    "gpt": "assistant",
+}  # fmt: skip
 
 Message = dict[str, str]
 
@@ -107,8 +113,10 @@ class Malformed(Exception):
         return BadLine(line.file, line.number, self.field, self.reason)
 
 
-def object_of(line: Line) -> dict[str, Any]:
+def object_of(line: Line, *, deepest: int = MAX_DEPTH) -> dict[str, Any]:
     """The JSON object on a line. Raises Malformed for anything else."""
+    if line.fault:
+        raise Malformed("line", line.fault)
     try:
         value = orjson.loads(line.data)
     except orjson.JSONDecodeError:
@@ -116,8 +124,8 @@ def object_of(line: Line) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Malformed("line", f"a JSON object is needed, this is {_kind(value)}")
     # Looking at every part is slow, and a line with fewer brackets than that is not so deep.
-    if line.data.count(b"{") + line.data.count(b"[") > MAX_DEPTH and any(d > MAX_DEPTH for d in _depths(value)):
-        raise Malformed("line", f"nested deeper than {MAX_DEPTH}")
+    if line.data.count(b"{") + line.data.count(b"[") > deepest and any(d > deepest for d in _depths(value)):
+        raise Malformed("line", f"nested deeper than {deepest}")
     return value
 
 
@@ -237,6 +245,97 @@ def chosen_over_rejected(
     )  # fmt: skip
     first, second = (better, worse) if chosen_first else (worse, better)
     return JudgedComparison(messages, first, second, (vote,), tags_of(row, "source"), source_of(row, line.file))
+
+
+def compared(
+    line: Line,
+    row: Mapping[str, Any],
+    messages: Sequence[Message],
+    first: WrittenResponse,
+    second: WrittenResponse,
+    votes: Sequence[tuple[str, float | None, str, str]],
+    *,
+    tags: Sequence[str] = (),
+) -> JudgedComparison:
+    """Two answers in the order of the file, with (rater, value, raw answer, rationale) of each vote.
+
+    A value of None says that both are bad. The order is taken for the one that was shown.
+    """
+    if first.text == second.text and first.author == second.author:
+        raise Malformed("line", "both answers are the same text by the same author")
+    fields = tuple(field for field in tags if isinstance(row.get(field), str | int))
+    return JudgedComparison(
+        checked_prompt(messages, "prompt"), first, second,
+        tuple(
+            Vote(line.file, line.number, rater, outcome_of(value), value, answer[:MAX_ANSWER], True, rationale)
+            for rater, value, answer, rationale in votes
+        ),
+        tags_of(row, *fields) if isinstance(row.get("tags"), list | None) else (), source_of(row, line.file),
+    )  # fmt: skip
+
+
+def outcome_of(value: float | None) -> Outcome:
+    return Outcome.BOTH_BAD if value is None else Outcome.TIE if value == 0 else Outcome.PREFER
+
+
+def answered(
+    line: Line, row: Mapping[str, Any], messages: Sequence[Message], responses: Sequence[WrittenResponse] = (),
+    *, tags: Sequence[str] = (),
+) -> AnsweredPrompt:  # fmt: skip
+    """A prompt with answers that nobody compared."""
+    fields = tuple(field for field in tags if isinstance(row.get(field), str | int))
+    return AnsweredPrompt(
+        line.file, line.number, checked_prompt(messages, "prompt"), tuple(responses),
+        tags_of(row, *fields) if isinstance(row.get("tags"), list | None) else (), source_of(row, line.file),
+    )  # fmt: skip
+
+
+def asked(text: str) -> list[Message]:
+    """A question of one turn."""
+    return [{"role": "user", "content": text}]
+
+
+def messages_of(value: object, field: str, *, role: str = "role", content: str = "content") -> list[Message]:
+    """A list of turns, {"role", "content"}."""
+    if not isinstance(value, list):
+        raise Malformed(field, f"must be a list of messages, this is {_kind(value)}")
+    if len(value) > MAX_TURNS:
+        raise Malformed(field, f"{len(value):,} turns; at most {MAX_TURNS:,} fit")
+    messages: list[Message] = []
+    for number, message in enumerate(value, start=1):
+        if not isinstance(message, dict):
+            raise Malformed(field, f"turn {number} is not an object with {role} and {content}")
+        speaker = message.get(role)
+        if not isinstance(speaker, str) or (known := ROLE_OF.get(speaker)) is None:
+            raise Malformed(
+                field, f"turn {number} has the {role} {str(speaker)[:40]!r}; it must be one of {', '.join(ROLES)}"
+            )
+        messages.append({"role": known, "content": checked_text(message.get(content), f"{field}.{content}")})
+    return messages
+
+
+def is_messages(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and "content" in value[0]
+
+
+def any_text(value: object, field: str) -> str:
+    """A text, also where a careless writer made true, false or a number of what was written."""
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    return checked_text(value, field)
+
+
+def number_of(value: object, field: str) -> float:
+    """A finite number, also written as text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise Malformed(field, f"must be a number, this is {_kind(value)}")
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise Malformed(field, f"{str(value)[:40]!r} is not a number") from None
+    if not math.isfinite(number):
+        raise Malformed(field, "is not a finite number")
+    return number
 
 
 def _kind(value: object) -> str:

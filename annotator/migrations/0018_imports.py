@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("annotator", "0015_adaptive_overlap_and_adjudication"),
+        ("annotator", "0017_webhooks"),
     ]
 
     operations = [
@@ -33,11 +33,11 @@ class Migration(migrations.Migration):
                         choices=[
                             ("uploaded", "Uploaded"),
                             ("recognised", "Recognised"),
-                            ("queued", "Queued"),
-                            ("running", "Running"),
-                            ("succeeded", "Succeeded"),
-                            ("failed", "Failed"),
-                            ("cancelled", "Cancelled"),
+                            ("waiting", "Waiting"),
+                            ("reading", "Reading"),
+                            ("imported", "Imported"),
+                            ("broken", "Broken"),
+                            ("stopped", "Stopped"),
                         ],
                         default="uploaded",
                         max_length=12,
@@ -49,7 +49,6 @@ class Migration(migrations.Migration):
                 ("error", models.TextField(blank=True)),
                 ("attempt", models.PositiveIntegerField(default=0)),
                 ("added_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("queued_at", models.DateTimeField(null=True)),
                 ("rung_at", models.DateTimeField(null=True)),
                 ("started_at", models.DateTimeField(null=True)),
                 ("heartbeat_at", models.DateTimeField(null=True)),
@@ -74,7 +73,7 @@ class Migration(migrations.Migration):
                 "ordering": ["-id"],
                 "indexes": [
                     models.Index(
-                        condition=models.Q(("state__in", ["queued", "running"])), fields=["state"], name="import_live"
+                        condition=models.Q(("state__in", ["waiting", "reading"])), fields=["state"], name="import_live"
                     )
                 ],
                 "constraints": [
@@ -82,7 +81,7 @@ class Migration(migrations.Migration):
                         condition=models.Q(
                             (
                                 "state__in",
-                                ["uploaded", "recognised", "queued", "running", "succeeded", "failed", "cancelled"],
+                                ["uploaded", "recognised", "waiting", "reading", "imported", "broken", "stopped"],
                             )
                         ),
                         name="import_state_is_known",
