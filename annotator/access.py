@@ -14,6 +14,7 @@ from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from annotator.domain.lifecycles import RoundState
+from annotator.domain.scopes import Scope
 from annotator.exceptions import Forbidden, NotFound
 from annotator.models import (
     Assignment,
@@ -32,6 +33,7 @@ from annotator.models import (
     Run,
     Sitting,
     Snapshot,
+    Token,
     User,
     Webhook,
 )
@@ -93,7 +95,25 @@ def project_maker(user: User) -> User:
     return user
 
 
+def token_for(token: Token, scope: Scope, slug: str | None) -> None:
+    """Whether this token is for that. What lies outside of its only project is as hidden as it is from outsiders."""
+    if token.project is not None and slug is not None and token.project.slug != slug:
+        raise NotFound
+    if scope not in token.scopes:
+        raise Forbidden(
+            _("This token is not for “%(scope)s”, only for %(scopes)s. Make another one on the page “Your tokens”.")
+            % {"scope": scope.value, "scopes": ", ".join(token.scopes)}
+        )
+    if token.project is not None and slug is None and scope != Scope.READ:
+        raise Forbidden(_("This token opens one project only, so it cannot start another one."))
+
+
 # --- for what ----------------------------------------------------------------
+
+
+def token_of(user: User, token_id: int) -> Token:
+    """The person's own token."""
+    return _only(Token.objects.filter(pk=token_id, user=user), _("There is no such token among yours."))
 
 
 def assignment_of(member: Member, assignment_id: int) -> Assignment:

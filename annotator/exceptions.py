@@ -15,8 +15,11 @@ TiebreakError                 400
 │   ├── SlugTaken
 │   ├── UsernameTaken
 │   ├── WebhookTaken
-│   └── LastOwner
+│   ├── LastOwner
+│   └── StillAtIt
 ├── NotDelivered              502   somebody else’s server did not take what we sent
+├── TokenRefused              401   the secret of a program opens nothing
+├── VersionPassed             412   somebody changed it first
 └── EngineFailed              500   a run could not do its work
     └── ChildKilled
 
@@ -137,6 +140,23 @@ class NotDelivered(TiebreakError):
     sentence = _("The other server could not be reached; it is asked again later.")
     code = "not_delivered"
     status = 502
+
+
+class StillAtIt(Conflict):
+    sentence = _("A request with this idempotency key is being answered right now; send it again in a second.")
+    code = "still_at_it"
+
+
+class TokenRefused(TiebreakError):
+    sentence = _("This token is unknown, revoked or has expired. Make a new one on the page “Your tokens”.")
+    code = "token_refused"
+    status = 401
+
+
+class VersionPassed(TiebreakError):
+    sentence = _("Somebody changed this since you read it; read it again, then change it.")
+    code = "version_passed"
+    status = 412
 
 
 class EngineFailed(TiebreakError):

@@ -19,6 +19,7 @@ from annotator.post import webhook_post
 from annotator.services.assignments import assignments_sweep
 from annotator.services.events import judgments_tell
 from annotator.services.imports import import_execute, imports_to_ring
+from annotator.services.receipts import receipts_sweep
 from annotator.services.rounds import round_advance, rounds_launch_due, rounds_to_advance
 from annotator.services.runs import run_execute, runs_to_ring
 from annotator.services.scores import rounds_to_score, scores_refresh
@@ -56,10 +57,11 @@ def import_ring(import_id: int) -> None:
 
 @shared_task(ignore_result=True)
 def sweep() -> None:
-    """Free the slots of leases that ran out, tell webhooks of new judgments, and drop old deliveries."""
+    """Free the slots of leases that ran out, tell webhooks of new judgments, and drop what nobody asks for again."""
     assignments_sweep()
     judgments_tell()
     webhooks_forget()
+    receipts_sweep()
 
 
 @shared_task(ignore_result=True)

@@ -23,6 +23,7 @@ from annotator.views import (
     runs,
     sittings,
     snapshots,
+    tokens,
     webhooks,
 )
 
@@ -157,6 +158,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("logout/", account.Logout.as_view(), name="logout"),
     path("language/", account.language, name="language"),
     path("password/", account.PasswordChange.as_view(), name="password"),
+    path("tokens/", tokens.index, name="tokens"),
+    path("tokens/<int:token_id>/revoke/", tokens.revoke, name="token-revoke"),
     path("invitations/<str:token>/", account.invitation, name="invitation"),
     path("projects/new/", projects.create, name="project-create"),
     path("p/<slug:slug>/", include(project)),

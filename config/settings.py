@@ -337,7 +337,7 @@ LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_SECURE = SECURE
 
 REST_FRAMEWORK = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "annotator.api.schema.Described",
     "EXCEPTION_HANDLER": "annotator.api.errors.problem_of",
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -350,7 +350,20 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Human preference annotation with the training loop built in.",
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "ENUM_NAME_OVERRIDES": {
+        "RoundStateEnum": "annotator.domain.lifecycles.RoundState",
+        "RunStateEnum": "annotator.domain.lifecycles.RunState",
+        "CheckpointStateEnum": "annotator.domain.lifecycles.CheckpointState",
+        "AssignmentStateEnum": "annotator.domain.lifecycles.AssignmentState",
+    },
 }
+
+# TIEBREAK_API_PER_MINUTE_TOKEN, TIEBREAK_API_PER_MINUTE_PERSON: requests that a token, and that a person with all of
+# their tokens and pages that ask the API, may send in a minute. 0: any number.
+API_PER_MINUTE_TOKEN = whole("TIEBREAK_API_PER_MINUTE_TOKEN", 600, 0, 1_000_000)
+API_PER_MINUTE_PERSON = whole("TIEBREAK_API_PER_MINUTE_PERSON", 1200, 0, 1_000_000)
 
 
 # --- static files ----------------------------------------------------------------------------------------------

@@ -53,7 +53,8 @@ RECIPES = ("sft", "reward", "dpo", "generate", "evaluate", "score")
 SERVICES_IN_ORDER = (
     "events", "webhooks", "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "queue",
     "scores", "gold", "flags", "assignments", "checks", "judgments", "adjudication", "raters", "sittings", "snapshots",
-    "checkpoints", "rewards", "runs", "scoring", "rounds", "import_batches", "imports",
+    "checkpoints", "rewards", "runs", "scoring", "rounds", "import_batches", "imports", "tokens",
+    "receipts",
 )  # fmt: skip
 
 

@@ -1,17 +1,65 @@
-"""Routes of the JSON API, grouped by noun."""
+"""Routes of the JSON API, grouped by noun. Every address below `projects/` passes a gate in `access`."""
 
-from django.contrib.auth.decorators import login_not_required
-from django.urls import path
-from drf_spectacular.views import SpectacularJSONAPIView
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from annotator.api import views
+from annotator.api import checkpoints, comparisons, index, judging, projects, prompts, rounds, runs
+from annotator.api.missing import MissingApi
 
-urlpatterns = [
-    path("schema/", login_not_required(SpectacularJSONAPIView.as_view()), name="api-schema"),
-    path("projects/", views.ProjectListApi.as_view(), name="api-projects"),
-    path("projects/<slug:slug>/rounds/", views.RoundListApi.as_view(), name="api-rounds"),
-    path("projects/<slug:slug>/rounds/<int:number>/launch/", views.RoundLaunchApi.as_view(), name="api-round-launch"),
-    path("projects/<slug:slug>/runs/<int:run_id>/", views.RunDetailApi.as_view(), name="api-run"),
-    path("projects/<slug:slug>/runs/<int:run_id>/cancel/", views.RunCancelApi.as_view(), name="api-run-cancel"),
-    path("projects/<slug:slug>/checkpoints/", views.CheckpointListApi.as_view(), name="api-checkpoints"),
+judge = [
+    path("", judging.EntranceApi.as_view(), name="api-entrance"),
+    path("content/", judging.EntranceContentApi.as_view(), name="api-entrance-content"),
+    path("guidelines/<int:version>/read/", judging.GuidelineAcknowledgeApi.as_view(), name="api-guideline-read"),
+    path("next/", judging.JudgeNextApi.as_view(), name="api-judge-next"),
+    path("alive/", judging.JudgeAliveApi.as_view(), name="api-judge-alive"),
+    path("judgments/", judging.JudgmentMineListApi.as_view(), name="api-judgments-mine"),
+    path("assignments/<int:assignment_id>/", judging.AssignmentApi.as_view(), name="api-assignment"),
+    path("assignments/<int:assignment_id>/judge/", judging.AssignmentJudgeApi.as_view(), name="api-assignment-judge"),
+    path("assignments/<int:assignment_id>/skip/", judging.AssignmentSkipApi.as_view(), name="api-assignment-skip"),
+]
+
+one_round = [
+    path("", rounds.RoundApi.as_view(), name="api-round"),
+    path("progress/", rounds.RoundProgressApi.as_view(), name="api-round-progress"),
+    path("launch/", rounds.RoundLaunchApi.as_view(), name="api-round-launch"),
+    path("abandon/", rounds.RoundAbandonApi.as_view(), name="api-round-abandon"),
+    path("retry/", rounds.RoundRetryApi.as_view(), name="api-round-retry"),
+    path("leases/", rounds.LeaseListApi.as_view(), name="api-leases"),
+    path("leases/<int:assignment_id>/release/", rounds.LeaseReleaseApi.as_view(), name="api-lease-release"),
+    path("comparisons/", comparisons.ComparisonListApi.as_view(), name="api-comparisons"),
+    path("judgments/", comparisons.JudgmentListApi.as_view(), name="api-judgments"),
+]
+
+one_run = [
+    path("", runs.RunApi.as_view(), name="api-run"),
+    path("events/", runs.RunEventListApi.as_view(), name="api-run-events"),
+    path("cancel/", runs.RunCancelApi.as_view(), name="api-run-cancel"),
+]
+
+one_checkpoint = [
+    path("", checkpoints.CheckpointApi.as_view(), name="api-checkpoint"),
+    path("promote/", checkpoints.CheckpointPromoteApi.as_view(), name="api-checkpoint-promote"),
+    path("retire/", checkpoints.CheckpointRetireApi.as_view(), name="api-checkpoint-retire"),
+]
+
+project: list[URLPattern | URLResolver] = [
+    path("", projects.ProjectApi.as_view(), name="api-project"),
+    path("judge/", include(judge)),
+    path("prompts/", prompts.PromptListApi.as_view(), name="api-prompts"),
+    path("prompts/<int:prompt_id>/", prompts.PromptApi.as_view(), name="api-prompt"),
+    path("prompts/<int:prompt_id>/responses/", prompts.PromptResponseListApi.as_view(), name="api-prompt-responses"),
+    path("rounds/", rounds.RoundListApi.as_view(), name="api-rounds"),
+    path("rounds/<int:number>/", include(one_round)),
+    path("comparisons/<int:comparison_id>/", comparisons.ComparisonApi.as_view(), name="api-comparison"),
+    path("runs/", runs.RunListApi.as_view(), name="api-runs"),
+    path("runs/<int:run_id>/", include(one_run)),
+    path("checkpoints/", checkpoints.CheckpointListApi.as_view(), name="api-checkpoints"),
+    path("checkpoints/<int:checkpoint_id>/", include(one_checkpoint)),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", index.index, name="api-index"),
+    path("schema/", index.SchemaApi.as_view(), name="api-schema"),
+    path("projects/", projects.ProjectListApi.as_view(), name="api-projects"),
+    path("projects/<slug:slug>/", include(project)),
+    re_path("", MissingApi.as_view()),
 ]

@@ -24,6 +24,7 @@ from annotator.models.rounds import Round
 from annotator.models.runs import Checkpoint, CheckpointKind, Run, RunEvent
 from annotator.models.snapshots import Snapshot
 from annotator.models.tallies import RaterHour, RoundTally
+from annotator.models.tokens import Receipt, Token
 from annotator.models.webhooks import Delivery, DeliveryState, Webhook, WebhookEvent
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "Prompt",
     "Protocol",
     "RaterHour",
+    "Receipt",
     "Rendering",
     "Response",
     "Reward",
@@ -59,6 +61,7 @@ __all__ = [
     "SittingAnswer",
     "Snapshot",
     "Split",
+    "Token",
     "User",
     "Webhook",
     "WebhookEvent",

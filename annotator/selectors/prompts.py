@@ -31,11 +31,7 @@ def prompts_page(
     """Newest first. `before` and `after` are prompt ids; `words` must all occur in the text."""
     answers = Response.objects.filter(prompt=OuterRef("pk")).order_by().values("prompt").values(count=Count("*"))
     # Counted for the rows that are shown; a join would be grouped for all prompts of the project first.
-    prompts = Prompt.objects.filter(project=project).annotate(answers=Coalesce(Subquery(answers), 0))
-    if split in Split.values:
-        prompts = prompts.filter(split=split)
-    for word in words.split()[:8]:
-        prompts = prompts.filter(messages__icontains=word)
+    prompts = prompts_found(project, split=split, words=words).annotate(answers=Coalesce(Subquery(answers), 0))
     if after is not None:
         rows = list(prompts.filter(pk__gt=after).order_by("pk")[: PAGE + 1])
         shown = rows[:PAGE][::-1]
@@ -43,6 +39,16 @@ def prompts_page(
     rows = list((prompts.filter(pk__lt=before) if before else prompts).order_by("-pk")[: PAGE + 1])
     shown = rows[:PAGE]
     return Page(shown, shown[-1].pk if len(rows) > PAGE else None, shown[0].pk if before and shown else None)
+
+
+def prompts_found(project: Project, *, split: str = "", words: str = "") -> QuerySet[Prompt]:
+    """Those of the split, if one is named, in which all the words occur."""
+    prompts = Prompt.objects.filter(project=project)
+    if split in Split.values:
+        prompts = prompts.filter(split=split)
+    for word in words.split()[:8]:
+        prompts = prompts.filter(messages__icontains=word)
+    return prompts
 
 
 def prompt_counts(project: Project) -> dict[str, int]:

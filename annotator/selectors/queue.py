@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from django.db.models import Exists, F, OuterRef, Sum
+from django.db.models import Exists, F, OuterRef, QuerySet, Sum
 
 from annotator.domain.lifecycles import AssignmentState, RoundState
 from annotator.models import (
@@ -138,6 +138,12 @@ def judgments_of(rater: User, project: Project, *, before: int | None = None) ->
         for one in shown
     ]
     return Page(judged, shown[-1].pk if len(found) > PAGE else None)
+
+
+def judgments_given(rater: User, project: Project) -> QuerySet[Judgment]:
+    """All that a rater said in a project, corrected answers and those to checks too, which look like all others."""
+    given = Judgment.with_checks.filter(assignment__rater=rater, assignment__comparison__round__project=project)
+    return given.exclude(assignment__comparison__round__state=RoundState.ABANDONED)
 
 
 def _has_any(rater: User, round_id: int) -> bool:

@@ -78,6 +78,12 @@ def project_create(
     return project
 
 
+def project_locked(*, project: Project) -> Project:
+    """The project as it is now; until the transaction ends, whoever else locks it waits."""
+    return Project.objects.select_for_update().get(pk=project.pk)
+
+
+@transaction.atomic
 def project_update(*, project: Project, **fields: Any) -> Project:
     """Change the settings of a project. The base model and the slug stay.
 

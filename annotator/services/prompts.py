@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -42,6 +42,38 @@ def prompts_add(*, project: Project, conversations: Iterable[object], source: st
     fresh = [prompt for sha256, prompt in rows.items() if sha256 not in before]
     Prompt.objects.bulk_create(fresh, batch_size=BATCH, ignore_conflicts=True)
     return len(fresh), known + len(before)
+
+
+@transaction.atomic
+def prompts_add_each(*, project: Project, rows: Iterable[Mapping[str, Any]]) -> list[tuple[int, bool] | InputInvalid]:
+    """Add the prompts among `rows` ({"messages", "source"}) that fit, and say of each row what came of it.
+
+    Its id and whether it is new; or why it does not fit, which stops no other row.
+    """
+    sent: list[str | InputInvalid] = []
+    fresh: dict[str, Prompt] = {}
+    for number, row in enumerate(rows, start=1):
+        try:
+            messages = _messages(number, row["messages"])
+        except InputInvalid as error:
+            sent.append(error)
+            continue
+        sha256 = content_sha256(messages)
+        sent.append(sha256)
+        fresh.setdefault(sha256, Prompt(
+            project=project, messages=messages, content_sha256=sha256, split=split_of(sha256), source=row["source"]
+        ))  # fmt: skip
+    known = _prompt_ids(project, fresh)
+    wanted = [prompt for sha256, prompt in fresh.items() if sha256 not in known]
+    Prompt.objects.bulk_create(wanted, batch_size=BATCH, ignore_conflicts=True)
+    ids = known | _prompt_ids(project, [prompt.content_sha256 for prompt in wanted])
+    first = {prompt.content_sha256: True for prompt in wanted}  # the same text twice is new once
+    return [one if isinstance(one, InputInvalid) else (ids[one], first.pop(one, False)) for one in sent]
+
+
+def _prompt_ids(project: Project, digests: Collection[str]) -> dict[str, int]:
+    found = Prompt.objects.filter(project=project, content_sha256__in=digests)
+    return dict(found.values_list("content_sha256", "pk"))
 
 
 def responses_add(

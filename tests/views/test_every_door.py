@@ -17,6 +17,7 @@ from annotator.services.imports import import_add
 from annotator.services.projects import invitation_create
 from annotator.services.rounds import round_prepare
 from annotator.services.sittings import sitting_begin
+from annotator.services.tokens import token_create
 from annotator.services.webhooks import webhook_create, webhook_test
 from tests.cast import Cast
 from tests.factories import gold_of, held
@@ -52,6 +53,8 @@ DOORS: dict[str, Door] = {
     "logout": Door(NEVER, (302, 302, 302, 302, 302, 302)),
     "language": Door((405, 405, 405, 405, 405, 405), (303, 303, 303, 303, 303, 303), {"language": "de"}),
     "password": Door(SIGNED_IN, SIGNED_IN),
+    "tokens": Door(SIGNED_IN, (302, 201, 201, 201, 201, 201), {"name": "script", "scopes": ["read"], "days": "30"}),
+    "token-revoke": Door(NEVER, (302, 404, 303, 404, 404, 404)),  # the token is Ann's
     "invitation": Door(EVERYBODY, (422, 303, 303, 303, 303, 303)),
     "project-create": Door((302, 403, 403, 403, 403, 403), (302, 403, 403, 403, 403, 403)),
     # judging
@@ -180,6 +183,7 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
         "sitting": [sitting_begin(member=cast.shop.members.get(user=cast.ann), kind="practice").pk],
         "flag": [held(cast.shop, cast.ann).comparison_id],
         "invitation": [token],
+        "token": [token_create(user=cast.ann, name="script", scopes=["read"], days=1)[0].pk],
         "assignment": [held(cast.shop, cast.ann).pk],
         "member": [cast.shop.members.get(user=cast.ann).pk],
         "check": [cast.shop.members.get(user=cast.ann).pk],
@@ -190,7 +194,7 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
         "snapshot": [turned.snapshot.version],
         "webhook": [webhook.pk],
     }
-    places = {"home", "login", "logout", "language", "password", "project-create"}
+    places = {"home", "login", "logout", "language", "password", "tokens", "token-revoke", "project-create"}
     found = {}
     for name in DOORS:
         noun = name.split("-")[0]

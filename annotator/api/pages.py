@@ -1,0 +1,91 @@
+"""Long lists a page at a time: cut behind a row, not at an offset, so that the millionth is as near as the first."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from annotator.api.names import name_of
+from annotator.exceptions import InputInvalid
+
+Row = TypeVar("Row", bound=Model)
+USUAL, MOST = 50, 200
+HIGHEST = 2**63 - 1
+
+PAGING = [
+    OpenApiParameter("limit", int, description=f"Rows in a page, 1 to {MOST}; {USUAL} when it is left out."),
+    OpenApiParameter("cursor", str, description="Where the page begins: take it from `next` or the `Link` header."),
+]
+
+
+def paged(
+    request: Request, rows: QuerySet[Row], output: Callable[..., serializers.BaseSerializer[Any]], *, by: str = "-pk"
+) -> Response:
+    """A page of `rows` in the order of `by`, a unique field, with the address of the next one in body and `Link`."""
+    name = by.removeprefix("-")
+    rows = rows.order_by(by)
+    limit = _limit(request)
+    if word := request.query_params.get("cursor"):
+        behind = _behind(word, int if name in ("pk", "id", "number", "version") else str)
+        rows = rows.filter(**{f"{name}__{'lt' if by.startswith('-') else 'gt'}": behind})
+    found = list(rows[: limit + 1])
+    shown = found[:limit]
+    following = _address(request, _value(shown[-1], name)) if len(found) > limit else None
+    headers = {"Link": f'<{following}>; rel="next"'} if following else {}
+    return Response({"results": output(shown, many=True).data, "next": following}, headers=headers)
+
+
+@lru_cache(maxsize=100)
+def page_of(output: type[serializers.BaseSerializer[Any]]) -> type[serializers.BaseSerializer[Any]]:
+    """A page of such rows, for the schema."""
+    fields = {
+        "results": output(many=True),
+        "next": serializers.URLField(allow_null=True, help_text="The next page, null on the last one."),
+    }
+    return type(f"{name_of(output)}Page", (serializers.Serializer,), fields)
+
+
+def cursor_of(value: int | str) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def _limit(request: Request) -> int:
+    word = request.query_params.get("limit", str(USUAL))
+    if not (word.isascii() and word.isdigit() and len(word) < 6 and 1 <= int(word) <= MOST):
+        raise InputInvalid(_("limit: a whole number from 1 to %(most)s is wanted.") % {"most": MOST})
+    return int(word)
+
+
+def _behind(word: str, kind: type[int | str]) -> int | str:
+    try:
+        found = json.loads(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        found = None
+    if type(found) is not kind or (isinstance(found, int) and abs(found) > HIGHEST) or "\0" in str(found):
+        raise InputInvalid(_("cursor: take it as it is from the page before; this one is none of ours."))
+    return found
+
+
+def _value(row: Model, name: str) -> Any:
+    value: Any = row
+    for part in name.split("__"):
+        value = getattr(value, part)
+    return value
+
+
+def _address(request: Request, value: int | str) -> str:
+    query = request._request.GET.copy()
+    query["cursor"] = cursor_of(value)
+    address: str = request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+    return address

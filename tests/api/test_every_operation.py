@@ -1,0 +1,207 @@
+"""Every operation × every role, and every operation × every scope. A new one fails here until somebody says who may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, reverse
+
+from annotator.api import urls
+from annotator.api.operation import Operation
+from annotator.domain.scopes import Scope
+from annotator.models import Round, User
+from annotator.services.projects import member_set_role
+from annotator.services.rounds import round_prepare
+from tests.cast import Cast
+from tests.factories import held
+
+ROLES = ("anonymous", "outsider", "rater", "reviewer", "owner", "owner elsewhere")
+
+# Statuses in the order of ROLES.
+EVERYBODY = (200, 200, 200, 200, 200, 200)
+SIGNED_IN = (401, 200, 200, 200, 200, 200)
+READERS = (401, 404, 403, 200, 200, 404)
+MINE = (401, 404, 200, 404, 404, 404)  # Ann's alone: not even the owner's
+
+
+def members(status: int) -> tuple[int, ...]:
+    return (401, 404, status, status, status, 404)
+
+
+def owners(status: int) -> tuple[int, ...]:
+    return (401, 404, 403, 403, status, 404)
+
+
+@dataclass(frozen=True)
+class Door:
+    """Who gets what with this method; `data` is a body that fits. `about`: what follows the slug."""
+
+    name: str
+    method: str
+    statuses: tuple[int, ...]
+    data: Any = None
+    about: tuple[str, ...] = field(default=())
+
+
+DOORS = [
+    Door("api-index", "get", EVERYBODY),
+    Door("api-schema", "get", EVERYBODY),
+    Door("api-projects", "get", SIGNED_IN),
+    Door("api-projects", "post", (401, 403, 403, 403, 403, 403), {"name": "Mine", "slug": "mine"}),
+    Door("api-project", "get", READERS),
+    Door("api-project", "patch", owners(200), {"overlap": 3}),
+    # judging
+    Door("api-entrance", "get", members(200)),
+    Door("api-entrance-content", "post", members(204), {"content": "accepted"}),
+    Door("api-guideline-read", "post", members(204), about=("guideline",)),
+    Door("api-judge-next", "post", members(200)),
+    Door("api-judge-alive", "post", members(204)),
+    Door("api-judgments-mine", "get", members(200)),
+    Door("api-judgments-mine", "post", members(200), [{"assignment": 1, "answer": "a"}]),
+    Door("api-assignment", "get", MINE, about=("assignment",)),
+    Door("api-assignment-judge", "post", (401, 404, 201, 404, 404, 404), {"answer": "a"}, ("assignment",)),
+    Door("api-assignment-skip", "post", (401, 404, 204, 404, 404, 404), {}, ("assignment",)),
+    # the desk
+    Door("api-prompts", "get", READERS),
+    Door("api-prompts", "post", owners(200), [{"messages": [{"role": "user", "content": "One more?"}]}]),
+    Door("api-prompt", "get", READERS, about=("prompt",)),
+    Door("api-prompt-responses", "get", READERS, about=("prompt",)),
+    Door("api-rounds", "get", READERS),
+    Door("api-rounds", "post", owners(409)),
+    Door("api-round", "get", READERS, about=("round",)),
+    Door("api-round-progress", "get", READERS, about=("round",)),
+    Door("api-round-launch", "post", owners(409), {"preset": "quick"}, ("round",)),
+    Door("api-round-abandon", "post", owners(200), about=("round",)),
+    Door("api-round-retry", "post", owners(409), about=("round",)),
+    Door("api-leases", "get", READERS, about=("collecting",)),
+    Door("api-lease-release", "post", owners(204), about=("collecting", "assignment")),
+    Door("api-comparisons", "get", READERS, about=("round",)),
+    Door("api-judgments", "get", READERS, about=("round",)),
+    Door("api-comparison", "get", READERS, about=("comparison",)),
+    Door("api-runs", "get", READERS),
+    Door("api-run", "get", READERS, about=("run",)),
+    Door("api-run-events", "get", READERS, about=("run",)),
+    Door("api-run-cancel", "post", owners(409), about=("run",)),
+    Door("api-checkpoints", "get", READERS),
+    Door("api-checkpoint", "get", READERS, about=("checkpoint",)),
+    Door("api-checkpoint-promote", "post", owners(200), about=("checkpoint",)),
+    Door("api-checkpoint-retire", "post", owners(409), about=("checkpoint",)),
+]
+OUTSIDE = {"api-index", "api-schema", "api-projects"}
+
+
+def patterns_in(patterns: list[URLPattern | URLResolver]) -> Iterator[URLPattern]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from patterns_in(pattern.url_patterns)
+        elif pattern.name:  # what has no name answers for all that is missing
+            yield pattern
+
+
+def test_every_operation_says_who_may_use_it() -> None:
+    known = set()
+    for pattern in patterns_in(urls.urlpatterns):
+        view = getattr(pattern.callback, "view_class", None)
+        methods = [one for one in ("get", "post", "put", "patch", "delete") if hasattr(view, one)] or ["get"]
+        known |= {(str(pattern.name), method) for method in methods}
+
+    assert known == {(door.name, door.method) for door in DOORS}
+
+
+@pytest.fixture
+def address_of(cast: Cast, turned: Round) -> Callable[[Door], str]:
+    """An address of each door, inside the shop, on rows that exist."""
+    trained = turned.runs.get(kind="dpo")
+    places = {
+        "guideline": 1,
+        "assignment": held(cast.shop, cast.ann).pk,
+        "prompt": cast.shop.prompts.latest("id").pk,
+        "round": turned.number,
+        "collecting": turned.number + 1,
+        "comparison": turned.comparisons.latest("id").pk,
+        "run": trained.pk,
+        "checkpoint": trained.checkpoint.pk,
+    }
+
+    def made(door: Door) -> str:
+        inside = [] if door.name in OUTSIDE else ["shop"]
+        return reverse(door.name, args=[*inside, *(places[name] for name in door.about)])
+
+    return made
+
+
+def knocked(client: Client, door: Door, address: str) -> int:
+    """The status; nothing that the visit changed stays."""
+    with transaction.atomic():
+        body = {} if door.method == "get" else {"data": door.data, "content_type": "application/json"}
+        status: int = getattr(client, door.method)(address, **body).status_code
+        transaction.set_rollback(True)
+    return status
+
+
+def test_each_role_and_each_scope_gets_what_the_table_says(
+    cast: Cast, address_of: Callable[[Door], str], program_of: Callable[..., Client]
+) -> None:
+    """One test for all, because what stands behind them takes longer to build than to try."""
+    programs = [program_of(user) for user in cast.by_role().values()]
+    met = {(door.name, door.method): tuple(knocked(one, door, address_of(door)) for one in programs) for door in DOORS}
+    assert met == {(door.name, door.method): door.statuses for door in DOORS}
+
+    # A token of somebody who may, with all scopes but the one that is needed, and with that one alone.
+    views = {str(one.name): getattr(one.callback, "view_class", None) for one in patterns_in(urls.urlpatterns)}
+    for door in DOORS:
+        view = views[door.name]
+        if view is None or not issubclass(view, Operation):
+            continue
+        scope = view.reads if door.method == "get" else view.writes
+        for user, wanted in zip(cast.by_role().values(), door.statuses, strict=True):
+            if user is None or wanted in (403, 404):
+                continue
+            others = [other.value for other in Scope if other != scope]
+            alone = program_of(user, scope.value)
+            assert knocked(program_of(user, *others), door, address_of(door)) == 403, door
+            assert knocked(alone, door, address_of(door)) == wanted, door
+            break
+
+
+def test_a_number_from_another_project_opens_nothing(
+    cast: Cast, turned: Round, program_of: Callable[..., Client]
+) -> None:
+    """Otto owns the garden; the shop's numbers open nothing of the shop through his addresses."""
+    elsewhere = round_prepare(project=cast.garden)
+    otto = program_of(cast.otto)
+    run = turned.runs.get(kind="dpo")
+    there = "/api/v1/projects/garden"
+
+    assert otto.get(f"{there}/rounds/{elsewhere.number}/").status_code == 200
+    for inside in (
+        f"runs/{run.pk}/", f"runs/{run.pk}/events/", f"checkpoints/{run.checkpoint.pk}/",
+        f"prompts/{cast.shop.prompts.latest('id').pk}/", f"comparisons/{turned.comparisons.latest('id').pk}/",
+        f"judge/assignments/{held(cast.shop, cast.ann).pk}/",
+    ):  # fmt: skip
+        assert otto.get(f"{there}/{inside}").status_code == 404, inside
+
+
+def test_a_token_of_one_project_opens_no_other(cast: Cast, program_of: Callable[..., Client]) -> None:
+    member_set_role(project=cast.garden, user=cast.olga, role="owner")
+    here = program_of(cast.olga, member=cast.shop.members.get(user=cast.olga))
+
+    assert here.get("/api/v1/projects/shop/").status_code == 200
+    assert here.get("/api/v1/projects/garden/").status_code == 404
+    assert [row["slug"] for row in here.get("/api/v1/projects/").json()["results"]] == ["shop"]
+    assert here.post("/api/v1/projects/", {}, content_type="application/json").status_code == 403
+
+
+def test_a_session_writes_only_with_its_csrf_token(cast: Cast) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(User.objects.get(pk=cast.olga.pk))
+
+    answer = browser.patch("/api/v1/projects/shop/", {"overlap": 3}, content_type="application/json")
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
+    assert browser.get("/api/v1/projects/shop/").status_code == 200
