@@ -18,6 +18,7 @@ from annotator.engine import engine_start
 from annotator.post import webhook_post
 from annotator.services.assignments import assignments_sweep
 from annotator.services.events import judgments_tell
+from annotator.services.figures import figures_refresh
 from annotator.services.imports import import_execute, imports_to_ring
 from annotator.services.receipts import receipts_sweep
 from annotator.services.rounds import round_advance, rounds_launch_due, rounds_to_advance
@@ -88,6 +89,17 @@ def _deliver(webhook_id: int) -> None:
         )
     finally:
         connection.close()  # this thread ends with its work
+
+
+@shared_task(ignore_result=True)
+def count() -> None:
+    """Find anew what pages show of big projects."""
+    figures_refresh()
+
+
+def count_soon() -> None:
+    """After the present transaction, find what somebody waits for."""
+    transaction.on_commit(partial(count.apply_async, queue="default"))
 
 
 def ring() -> None:

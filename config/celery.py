@@ -37,6 +37,11 @@ app.conf.beat_schedule = {
         "schedule": 3.0,
         "options": {"queue": "default", "expires": 3.0},
     },
+    "count": {
+        "task": "annotator.tasks.count",
+        "schedule": 5.0,
+        "options": {"queue": "default", "expires": 5.0},
+    },
     "sweep": {
         "task": "annotator.tasks.sweep",
         "schedule": 30.0,

@@ -2,6 +2,7 @@
 
 from annotator.models.adjudications import Adjudication
 from annotator.models.comparisons import Assignment, Comparison
+from annotator.models.figures import Figure
 from annotator.models.flags import Flag
 from annotator.models.gold import Gold, Sitting, SittingAnswer
 from annotator.models.imports import Import
@@ -37,6 +38,7 @@ __all__ = [
     "Content",
     "Delivery",
     "DeliveryState",
+    "Figure",
     "Flag",
     "Gold",
     "Guideline",

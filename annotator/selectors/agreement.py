@@ -22,8 +22,10 @@ from annotator.domain.agreement import (
 )
 from annotator.domain.verdicts import Outcome
 from annotator.models import Checkpoint, CheckpointKind, Comparison, Project, Protocol, Round, User
+from annotator.selectors.exclusion import left_out
+from annotator.selectors.figures import judgments_number
 from annotator.selectors.quality import AGREEMENT, Estimate, agreement_shown, estimate_named
-from annotator.selectors.window import Judged, found_in, judgments_number
+from annotator.selectors.window import Judged, found_in
 
 Group = TypeVar("Group", int, str)
 
@@ -89,12 +91,15 @@ class Ceiling:
     checkpoint: Checkpoint
 
 
-def agreement_of_round(round: Round) -> AgreementTables:
-    return _kept(round, round.project)
+def agreement_tables(scope: Project | Round, *, anew: bool = False) -> AgreementTables | None:
+    """None where the worker has not found them yet."""
+    project = scope.project if isinstance(scope, Round) else scope
 
+    def find(newest: list[Judged]) -> AgreementTables:
+        of = judgments_number(scope) - left_out(scope).judgments
+        return _measured(_rows(newest), max(of, len(newest)), _criteria(project))
 
-def agreement_of_project(project: Project) -> AgreementTables:
-    return _kept(project, project)
+    return found_in(scope, "agreement", find, anew=anew)
 
 
 def ceiling_of(tables: AgreementTables, project: Project, round: Round | None = None) -> Ceiling | None:
@@ -104,13 +109,6 @@ def ceiling_of(tables: AgreementTables, project: Project, round: Round | None = 
     if newest is None:
         return None
     return Ceiling(tables.without_ties, estimate_named("reward/accuracy", newest.metrics["reward/accuracy"]), newest)
-
-
-def _kept(scope: Project | Round, project: Project) -> AgreementTables:
-    def find(newest: list[Judged]) -> AgreementTables:
-        return _measured(_rows(newest), max(judgments_number(scope), len(newest)), _criteria(project))
-
-    return found_in(scope, "agreement", find)
 
 
 def _rows(newest: list[Judged]) -> list[_Row]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import F, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from annotator.domain.adjudication import GOOD, MISSED_BY
 from annotator.domain.checks import CheckRules, Measure
-from annotator.domain.lifecycles import RoundState
 from annotator.domain.wording import Unfit
 from annotator.models import Gold, Member, Project, RaterHour, Role, User
 from annotator.selectors.quality import Estimate, share_of
@@ -228,21 +226,6 @@ def gold_doubted(project: Project, by: User) -> list[tuple[int, int, int]]:
     """
     asked = {"project": project.pk, "by": by.pk, "good": GOOD, "least": MISSED_BY}
     return [(pk, met, missed) for pk, met, missed in rows(DOUBTED, asked)]
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """How many judgments of how many excluded raters nothing is learnt from."""
-
-    judgments: int
-    raters: int
-
-
-def left_out(project: Project) -> LeftOut:
-    excluded = project.members.filter(excluded_at__isnull=False)
-    hours = RaterHour.objects.filter(round__project=project, rater__in=excluded.values("user"))
-    counted = hours.exclude(round__state=RoundState.ABANDONED).aggregate(n=Sum(F("answered") - F("checks")))
-    return LeftOut(counted["n"] or 0, excluded.count())
 
 
 @dataclass(frozen=True)

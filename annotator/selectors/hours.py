@@ -19,6 +19,7 @@ from annotator.domain.lifecycles import AssignmentState
 from annotator.domain.verdicts import Outcome
 from annotator.models import Assignment, Project, RaterHour, User
 from annotator.selectors.company import company_of
+from annotator.selectors.exclusion import excluded_of
 from annotator.selectors.kept import FINDINGS, MANY, SOON
 from annotator.selectors.quality import Estimate, left_share_of
 from annotator.selectors.window import Judged, found_in
@@ -118,7 +119,7 @@ def _rows(project: Project, raters: list[int]) -> list[RaterRow]:
     of_project = RaterHour.objects.filter(round__in=project.rounds.all(), rater__in=raters)
     for rater, *sums in of_project.values_list("rater_id", "answered", "skipped", "decided", "left", "seconds"):
         hours[rater].append(tuple(sums))
-    rater_N, same_N, others_N = found_in(project, "company", _company)
+    rater_N, same_N, others_N = company_of_raters(project) or (NOBODY, NOBODY, NOBODY)
     return [
         _row(people[rater], np.array(hours[rater], np.float64), same_N[rater_N == rater], others_N[rater_N == rater])
         for rater in raters
@@ -163,11 +164,21 @@ def _agrees(same_N: np.ndarray, others_N: np.ndarray) -> Estimate:
 # --- agreement with others ---------------------------------------------------------
 
 
-def _company(newest: list[Judged]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of the newest judgments: who gave each, how many others said the same, and how many others there are."""
-    rows = [row for row in newest if row.outcome != Outcome.CANNOT_JUDGE]
-    same_N, others_N = company_of(rows)
-    return np.array([row.rater for row in rows], np.int64), same_N, others_N
+NOBODY = np.zeros(0, np.int64)
+
+
+def company_of_raters(project: Project, *, anew: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Of the newest judgments: who gave each, how many others said the same, and how many others there are.
+
+    None where the worker has not found it yet.
+    """
+
+    def find(newest: list[Judged]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rows = [row for row in newest if row.outcome != Outcome.CANNOT_JUDGE]
+        same_N, others_N = company_of(rows, excluded_of(project))
+        return np.array([row.rater for row in rows], np.int64), same_N, others_N
+
+    return found_in(project, "company", find, anew=anew)
 
 
 # --- hours for pay -----------------------------------------------------------------

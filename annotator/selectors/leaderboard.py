@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from annotator.domain.ranking.wins import won_and_met
 from annotator.domain.verdicts import Outcome
 from annotator.models import Checkpoint, CheckpointKind, Judgment, Project, Prompt, Response
 from annotator.models.judgments import JudgmentQuerySet
+from annotator.selectors.exclusion import excluded_of
+from annotator.selectors.figures import figure_found, is_big
 from annotator.selectors.quality import NOTHING_YET, Estimate, share_of
 from annotator.selectors.votes import COMPARISON, KEPT, Author, aside_of, judgments_of, votes_counted_of
 
@@ -34,6 +36,7 @@ FIRST = 20  # lines that stand on the page; the others are behind a fold
 # judgment is a row of its own, and each try fits them all again.
 FLIPPED, NEAREST_STYLED, FLIPPED_STYLED = 10, 2, 3
 TAGS = 100  # offered as a filter
+LEADERBOARD = "leaderboard"
 
 RATING = _("Rating"), _("On Elo’s scale: 400 points are odds of ten to one.")
 WON = _("Wins"), _("Share of their judgments that went to the one of the row; a tie counts one half.")
@@ -63,6 +66,16 @@ class Wish:
     ties: Ties = Ties.HALF
     style: bool = False
     anchor: str = "mean"
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What differs from what everybody sees first, as plain values."""
+        return {name: value for name, value in asdict(self).items() if value != getattr(Wish, name)}
+
+    @classmethod
+    def of(cls, said: dict[str, Any]) -> Wish:
+        wish = cls(**said)
+        return replace(wish, ties=Ties(wish.ties))
 
 
 @dataclass(frozen=True)
@@ -130,11 +143,20 @@ class Leaderboard:
         return self.rows[FIRST:]
 
 
-def leaderboard_of(project: Project, wish: Wish) -> Leaderboard:
-    """The whole page, kept for as long as no judgment comes in and no pair is set aside or put back."""
+def leaderboard_of(project: Project, wish: Wish, *, anew: bool = False) -> Leaderboard | None:
+    """The whole page. In a big project it is what the worker found last, None before; `anew` is for the worker."""
+    if not anew and is_big(project):
+        found: Leaderboard | None = figure_found(project, LEADERBOARD, wish.said)
+        return found
+    return _found(project, wish)
+
+
+def _found(project: Project, wish: Wish) -> Leaderboard:
+    """Kept for as long as no judgment comes in and no pair or rater is left out or
+    taken back."""
     counts = votes_counted_of(project, wish.tag)
     aside = aside_of(project).aggregate(n=Count("pk"), newest=Max("set_aside_at"))
-    state = f"{wish!r} {counts.newest} {counts.judgments} {aside!r}"
+    state = f"{wish!r} {counts.newest} {counts.judgments} {aside!r} {sorted(excluded_of(project))}"
     key = f"leaderboard-{project.pk}-{hashlib.sha256(state.encode()).hexdigest()}"
     found = cache.get(key)
     if not isinstance(found, Leaderboard):
@@ -256,7 +278,7 @@ def _base_of(project: Project, authors: Sequence[Author]) -> int | None:
 
 def _styled(project: Project, wish: Wish) -> tuple[Votes, list[Author]]:
     """The newest judgments one by one, each with how its two answers differ in style."""
-    judgments = judgments_of(project, wish.tag).current().filter(**{f"{COMPARISON}__set_aside_at": None})
+    judgments = judgments_of(project, wish.tag).current().trusted().filter(**{f"{COMPARISON}__set_aside_at": None})
     if wish.first_round:
         judgments = judgments.filter(**{f"{COMPARISON}__round__number__gte": wish.first_round})
     if wish.last_round:

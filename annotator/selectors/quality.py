@@ -187,12 +187,9 @@ class Quality:
     raters_left_out: int
 
 
-def quality_of_round(round: Round) -> Quality:
-    return found_in(round, "quality", _measured)
-
-
-def quality_of_project(project: Project) -> Quality:
-    return found_in(project, "quality", _measured)
+def quality_of(scope: Project | Round, *, anew: bool = False) -> Quality | None:
+    """None where the worker has not found it yet."""
+    return found_in(scope, "quality", _measured, anew=anew)
 
 
 def estimates_of(metrics: dict[str, Any]) -> list[Estimate]:

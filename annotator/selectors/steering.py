@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from annotator.domain.placing import rules_of
 from annotator.models import Checkpoint, CheckpointKind, Project
-from annotator.selectors.votes import Author, votes_counted_of
+from annotator.selectors.votes import Author, authors_counted
 
 
 @dataclass(frozen=True)
@@ -35,5 +35,5 @@ def authors_of(project: Project) -> list[tuple[Author, str]]:
     """Whose answers may meet: policies, newest first and retired ones too, and imported models by name."""
     policies = Checkpoint.objects.filter(project=project, kind=CheckpointKind.POLICY)
     found: list[tuple[Author, str]] = [((one.pk, ""), one.name) for one in policies.order_by("-pk")]
-    imported = {name for checkpoint, name in votes_counted_of(project).authors if checkpoint is None}
+    imported = {name for checkpoint, name in authors_counted(project) if checkpoint is None}
     return found + [((None, name), name or "–") for name in sorted(imported)]

@@ -14,6 +14,7 @@ from annotator.domain.clusters import share_of_clusters
 from annotator.domain.verdicts import Outcome
 from annotator.models import Project
 from annotator.selectors.company import company_of
+from annotator.selectors.exclusion import excluded_of
 from annotator.selectors.quality import Estimate
 from annotator.selectors.window import Judged, found_in
 
@@ -51,20 +52,23 @@ class Trend:
         return all(step.agreement.value is None for step in self.steps)
 
 
-def trend_of(project: Project, by: By) -> Trend:
-    """Each judgment is held against all others on its comparison, whenever those were given."""
+def trend_of(project: Project, by: By, *, anew: bool = False) -> Trend | None:
+    """Each judgment is held against all others on its comparison, whenever those were given.
+
+    None where the worker has not found it yet.
+    """
 
     def find(newest: list[Judged]) -> Trend:
         rows = [row for row in newest if row.outcome != Outcome.CANNOT_JUDGE]
-        return Trend(by, len(rows), _steps(rows, by))
+        return Trend(by, len(rows), _steps(rows, by, excluded_of(project)))
 
-    return found_in(project, f"trend-{by}", find)
+    return found_in(project, f"trend-{by}", find, anew=anew)
 
 
-def _steps(rows: list[Judged], by: By) -> list[Step]:
+def _steps(rows: list[Judged], by: By, excluded: frozenset[int]) -> list[Step]:
     rows = sorted(rows, key=lambda row: (row.created_at, row.pk))
     comparison_N = np.array([row.comparison for row in rows], np.int64)
-    same_N, others_N = company_of(rows)
+    same_N, others_N = company_of(rows, excluded)
     if by == By.DAY:
         step_N = np.array([row.created_at.toordinal() for row in rows], np.int64)
     else:

@@ -3,13 +3,13 @@
 Counting must not cost more the longer a project lives. Judgments are append-only, and a correction names the one that
 it supersedes, so each adds its own vote and takes the superseded one away: counts over a range of ids are whole, and
 add up. What lies below an id is counted once and kept; afterwards only what came since is counted. Pairs that are set
-aside are few, and are taken away at the end.
+aside are few, and are taken away at the end, and so are raters whom an owner excluded.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +23,8 @@ from annotator.domain.ranking.votes import Places, Votes
 from annotator.domain.verdicts import Outcome
 from annotator.models import Comparison, Judgment, Project
 from annotator.models.judgments import JudgmentQuerySet
+from annotator.selectors.exclusion import excluded_of
+from annotator.selectors.figures import figure_found, is_big
 
 # A transaction that drew an id may commit after one with a later id; ids older than this have settled.
 SETTLED = timedelta(minutes=1)
@@ -72,6 +74,13 @@ class Counts:
         np.add.at(table_N7[:, 4:], place_R, self.table_R7[:, 4:])
         return Counts(self.authors, table_N7[table_N7[:, 4:].any(axis=1)], self.newest)
 
+    def without(self, raters: Collection[int]) -> Counts:
+        """Without what these people said."""
+        if not raters:
+            return self
+        is_left_out_R = np.isin(self.table_R7[:, 3], np.fromiter(raters, np.int64))
+        return Counts(self.authors, self.table_R7[~is_left_out_R], self.newest)
+
     def votes(self, first_round: int | None = None, last_round: int | None = None) -> Votes:
         """Of some rounds, both included; a row per pair and rater, who is the cluster."""
         round_R = self.table_R7[:, 0]
@@ -96,11 +105,20 @@ NOTHING = Counts((), np.zeros((0, 7), np.int64))
 
 
 def votes_counted_of(project: Project, tag: str = "", *, now: datetime | None = None) -> Counts:
-    """Every current vote but those on pairs that are set aside; with a tag, on prompts that carry it."""
+    """Every current vote but those on pairs that are set aside, or of excluded raters; with a tag, on prompts that
+    carry it."""
     mine = judgments_of(project, tag)
     base = _base(mine, f"votes-{project.pk}-{hashlib.sha256(tag.encode()).hexdigest()}", now or timezone.now())
     counts = base.counts.plus(_counted(mine.filter(pk__gt=base.upto)))
-    return counts.plus(_counted(mine.filter(**{f"{COMPARISON}__in": aside_of(project)})), sign=-1)
+    counts = counts.plus(_counted(mine.filter(**{f"{COMPARISON}__in": aside_of(project)})), sign=-1)
+    return counts.without(excluded_of(project))
+
+
+def authors_counted(project: Project, *, anew: bool = False) -> tuple[Author, ...]:
+    """Whose answers were compared; in a big project those that the worker found last."""
+    if not anew and is_big(project):
+        return figure_found(project, "authors") or ()
+    return votes_counted_of(project).authors
 
 
 def _base(judgments: QuerySet[Judgment], key: str, now: datetime) -> _Base:

@@ -7,7 +7,6 @@ correction names what it supersedes: afterwards only what came since is read.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,8 +15,10 @@ from typing import Any, NamedTuple, TypeVar, cast
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
-from annotator.models import Judgment, Project, Round, RoundTally
-from annotator.selectors.kept import FINDINGS, MANY, SOON, Shelf
+from annotator.models import Judgment, Project, Round
+from annotator.selectors.exclusion import excluded_of
+from annotator.selectors.figures import figure_found, is_big, judgments_number
+from annotator.selectors.kept import FINDINGS, Shelf
 from annotator.selectors.votes import KEPT, SETTLED
 
 NEWEST = 20_000  # judgments that are looked at; the pages say n, and more would change no digit that they show
@@ -70,11 +71,10 @@ class _Mark:
 
 @dataclass(frozen=True)
 class _Finding:
-    """Among how many judgments, up to which one, and when by the clock of the process."""
+    """Up to which judgment, and without whom."""
 
     newest: int
-    number: int
-    found_at: float
+    excluded: frozenset[int]
     value: Any
 
 
@@ -101,29 +101,29 @@ def judgment_newest(scope: Project | Round) -> int:
     return since or mark.newest
 
 
-def found_in(scope: Project | Round, what: str, find: Callable[[list[Judged]], Found]) -> Found:
-    """What `find` says of the newest judgments, kept under a name until there are others.
+def found_in(
+    scope: Project | Round, what: str, find: Callable[[list[Judged]], Found], *, anew: bool = False
+) -> Found | None:
+    """What `find` says of the newest judgments of those who are not excluded, kept until there are others.
 
-    Over MANY judgments it is found anew once in SOON seconds at most: one more
-    changes little, and in a busy project every look would begin from the start.
+    In a big project it is what the worker found last, None before the first time; `anew` is for the worker.
     """
-    name = f"{what}-{_name(scope)}"
+    if not anew and is_big(scope):
+        return cast(Found | None, figure_found(scope, what))
+    excluded = excluded_of(scope.project if isinstance(scope, Round) else scope)
+    if anew:
+        return find(_without(excluded, judgments_newest(scope)))
+    name, newest = f"{what}-{_name(scope)}", judgment_newest(scope)
     kept: _Finding | None = FINDINGS.get(name)
-    if kept and kept.number >= MANY and time.monotonic() < kept.found_at + SOON:
+    if kept and (kept.newest, kept.excluded) == (newest, excluded):
         return cast(Found, kept.value)
-    newest = judgment_newest(scope)
-    if kept and kept.newest == newest:
-        return cast(Found, kept.value)
-    rows = judgments_newest(scope)
-    value = find(rows)
-    FINDINGS.put(name, _Finding(newest, len(rows), time.monotonic(), value), seconds=KEPT.total_seconds())
+    value = find(_without(excluded, judgments_newest(scope)))
+    FINDINGS.put(name, _Finding(newest, excluded, value), seconds=KEPT.total_seconds())
     return value
 
 
-def judgments_number(scope: Project | Round) -> int:
-    """How many there are on comparisons in play, by the sums of the rounds."""
-    rounds = scope.rounds.all() if isinstance(scope, Project) else [scope]
-    return RoundTally.objects.filter(round__in=rounds).sums()["answered"]
+def _without(excluded: frozenset[int], rows: list[Judged]) -> list[Judged]:
+    return [row for row in rows if row.rater not in excluded] if excluded else rows
 
 
 # --- what is kept ----------------------------------------------------------------

@@ -16,7 +16,8 @@ from annotator.exceptions import InputInvalid
 from annotator.forms.checks import ChecksForm
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Member
-from annotator.selectors.checks import gold_missed, left_out, pausing_of, raters_checked, rules_of
+from annotator.selectors.checks import gold_missed, pausing_of, raters_checked, rules_of
+from annotator.selectors.exclusion import left_out
 from annotator.services.checks import check_rules_set, member_exclude, member_include, member_resume, pausing_go_on
 from annotator.views.projects import desk
 

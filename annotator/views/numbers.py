@@ -26,6 +26,8 @@ from annotator.exceptions import NotFound
 from annotator.forms.hours import HoursForm
 from annotator.http import Echo, SeeOther, SignedInRequest, page_number
 from annotator.models import Member
+from annotator.selectors.exclusion import left_out
+from annotator.selectors.figures import age_of
 from annotator.selectors.hours import Order, hours_by_day, raters_page
 from annotator.selectors.pace import Span, Throughput, forecast_of, throughput_of
 from annotator.selectors.queue_health import depths_of, queue_health
@@ -42,11 +44,13 @@ HOURS = ("username", "day", "judgments", "skips", "active_hours")
 @require_GET
 def index(request: SignedInRequest, slug: str) -> HttpResponse:
     member = access.reader(request.user, slug)
-    round = round_newest(member.project)
+    round, by = round_newest(member.project), _chosen(request, "by", By.DAY)
     context = {
         **desk(member),
         "throughput": throughput_of(member.project, _chosen(request, "span", Span.WEEK)),
-        "trend": trend_of(member.project, _chosen(request, "by", By.DAY)),
+        "trend": trend_of(member.project, by),
+        "age": age_of(member.project, f"trend-{by}"),
+        "left_out": left_out(member.project),
         "value": value_of(member.project),
         "round": round,
         "asked": request.GET.urlencode(),
@@ -100,7 +104,7 @@ def chart(request: SignedInRequest, slug: str, code: str, theme: str) -> HttpRes
     """An image of what the same address asks the page for."""
     member = access.reader(request.user, slug)
     project = member.project
-    drawn_from: Throughput | Trend | Value
+    drawn_from: Throughput | Trend | Value | None
     match code:
         case "throughput":
             drawn_from = throughput_of(project, _chosen(request, "span", Span.WEEK))
@@ -110,7 +114,7 @@ def chart(request: SignedInRequest, slug: str, code: str, theme: str) -> HttpRes
             drawn_from = value_of(project)
         case _:
             raise NotFound(_("There is no such chart."))
-    if drawn_from.is_empty or theme not in THEMES:
+    if drawn_from is None or drawn_from.is_empty or theme not in THEMES:
         raise NotFound(_("There is no such chart."))
     key = f"numbers-{code}-{theme}-{get_language()}-{hashlib.sha256(repr(drawn_from).encode()).hexdigest()}"
     drawn = cache.get(key)

@@ -21,9 +21,11 @@ from annotator.forms.queue import GroupsForm
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Member
 from annotator.selectors import projects as select
-from annotator.selectors.agreement import agreement_of_project
+from annotator.selectors.agreement import agreement_tables
 from annotator.selectors.checks import pausing_of
-from annotator.selectors.quality import estimates_of, quality_of_project
+from annotator.selectors.exclusion import left_out
+from annotator.selectors.figures import age_of
+from annotator.selectors.quality import estimates_of, quality_of
 from annotator.selectors.rounds import round_can_retry, round_progress, round_stages
 from annotator.selectors.runs import runs_live
 from annotator.services import projects as services
@@ -59,8 +61,10 @@ def detail(request: SignedInRequest, slug: str) -> HttpResponse:
     context = {
         **desk(member),
         "overview": overview,
-        "quality": quality_of_project(member.project),
-        "agreement": agreement_of_project(member.project),
+        "quality": quality_of(member.project),
+        "agreement": agreement_tables(member.project),
+        "age": age_of(member.project, "quality"),
+        "left_out": left_out(member.project),
         "runs": runs_live(member.project),
     }
     if member.project.pausing_stopped_at:

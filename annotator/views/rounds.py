@@ -17,8 +17,10 @@ from annotator.forms.rounds import LaunchForm, launch_presets, launch_start, set
 from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Member, Round
 from annotator.selectors import rounds as select
-from annotator.selectors.agreement import agreement_of_round
-from annotator.selectors.quality import estimates_of, quality_of_round
+from annotator.selectors.agreement import agreement_tables
+from annotator.selectors.exclusion import left_out
+from annotator.selectors.figures import age_of
+from annotator.selectors.quality import estimates_of, quality_of
 from annotator.services import rounds as services
 from annotator.services.assignments import assignment_release
 from annotator.views.projects import desk
@@ -37,8 +39,10 @@ def detail(request: SignedInRequest, slug: str, number: int) -> HttpResponse:
     policy, reward = select.round_checkpoints(round)
     context = {
         **_status(member, round),
-        "quality": quality_of_round(round),
-        "agreement": agreement_of_round(round),
+        "quality": quality_of(round),
+        "agreement": agreement_tables(round),
+        "age": age_of(round, "quality"),
+        "left_out": left_out(round),
         "leases": select.leases_held(round)[: select.SHOWN],
         "policy": policy,
         "reward": reward,

@@ -26,10 +26,11 @@ from annotator.models import (
     RoundTally,
     User,
 )
-from annotator.selectors.checks import Checked, checked_of, gold_missed, left_out
+from annotator.selectors.checks import Checked, checked_of, gold_missed
+from annotator.selectors.exclusion import left_out
 from annotator.selectors.habits import habits_of
 from annotator.selectors.judgments import judgments_of_project
-from annotator.selectors.quality import quality_of_project
+from annotator.selectors.quality import quality_of
 from annotator.selectors.queue import judgments_of, last_answered, progress_for_rater
 from annotator.selectors.rounds import round_progress
 from annotator.selectors.votes import votes_counted_of
@@ -89,7 +90,7 @@ def known_of(project: Project, round: Round) -> Any:
     return (
         RoundTally.objects.filter(round=round).sums(),
         round_progress(round),
-        quality_of_project(project),
+        quality_of(project),
         (len(judgments.judgments), judgments.comparison_ids, judgments.rater_ids),
         (votes.authors, votes.table_R7.tolist()),
         list(Comparison.objects.values_list("pk", "held", "answered", "for_first", "for_second", "level")),

@@ -74,7 +74,9 @@ def counted(project: Project, tag: str = "", **when: Any) -> Counter[str]:
 
 
 def board(project: Project, **wish: Any) -> Leaderboard:
-    return leaderboard_of(project, Wish(**wish))
+    found = leaderboard_of(project, Wish(**wish))
+    assert found is not None
+    return found
 
 
 # --- which judgments ---------------------------------------------------------------

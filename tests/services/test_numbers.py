@@ -19,7 +19,7 @@ from annotator.selectors.hours import Order, hours_by_day, raters_page
 from annotator.selectors.pace import Span, forecast_of, raters_lately, throughput_of
 from annotator.selectors.projects import members_page, project_overview
 from annotator.selectors.queue_health import depths_of, queue_health
-from annotator.selectors.trend import EACH, By, trend_of
+from annotator.selectors.trend import EACH, By, Trend, trend_of
 from annotator.selectors.window import judgment_newest, judgments_newest
 from annotator.selectors.worth import value_of
 from annotator.services.assignments import assignment_skip, assignments_claim, assignments_release
@@ -71,6 +71,12 @@ def test_throughput_is_what_was_judged_and_skipped(project: Project, crowd: list
     assert (found.judgments, found.skips, found.raters) == (states["answered"], states["skipped"], 3) == (36, 2, 3)
     assert sum(step.judgments for step in found.steps) == 36
     assert max(step.raters for step in found.steps) == 3
+
+
+def _trend(project: Project, by: By) -> Trend:
+    found = trend_of(project, by)
+    assert found is not None
+    return found
 
 
 def test_hours_and_days_are_told_apart_and_people_counted_once(
@@ -247,7 +253,7 @@ def test_of_many_only_the_newest_are_read(project: Project, crowd: list[User], m
 
 @pytest.mark.parametrize("by", list(By))
 def test_all_steps_together_are_all_pairs(project: Project, crowd: list[User], by: By) -> None:
-    found = trend_of(project, by)
+    found = _trend(project, by)
 
     pairs = [a == b for said in sides(project).values() for a, b in combinations(said.values(), 2)]
     assert found.judgments == 36
@@ -262,7 +268,7 @@ def test_steps_hold_each_judgment_against_all_others(
     """In steps of ten, by counting row by row."""
     monkeypatch.setattr("annotator.selectors.trend.EACH", 10)
 
-    found = trend_of(project, By.NUMBER)
+    found = _trend(project, By.NUMBER)
 
     said = sides(project)
     rows = list(Judgment.objects.current().select_related("assignment").order_by("created_at", "pk"))
@@ -280,7 +286,7 @@ def test_steps_hold_each_judgment_against_all_others(
 def test_nobody_to_agree_with_says_so(project: Project, round: Round, raters: list[User]) -> None:
     judged(project, raters[0], limit=3)
 
-    found = trend_of(project, By.DAY)
+    found = _trend(project, By.DAY)
 
     assert found.is_empty
     assert str(found.steps[0].agreement.reason) == "Nobody else judged these comparisons yet."

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from annotator.domain.asking import Said
 from annotator.models import Assignment, Comparison, Project, Prompt, Round, User
-from annotator.selectors.agreement import Table, agreement_of_project, agreement_of_round, ceiling_of
+from annotator.selectors.agreement import AgreementTables, Table, agreement_tables, ceiling_of
 from annotator.selectors.quality import Estimate
 from annotator.services.assignments import assignment_claim
 from annotator.services.judgments import judgment_submit
@@ -86,9 +86,15 @@ def by_title(table: Table, row: int) -> dict[str, Estimate]:
     return {str(title): one for title, one in zip(table.columns, table.rows[row].estimates, strict=True)}
 
 
+def tables_of(scope: Project | Round) -> AgreementTables:
+    found = agreement_tables(scope)
+    assert found is not None
+    return found
+
+
 def test_each_question_has_its_own_agreement(judged_twice: Round) -> None:
     """Overall: three of four the same, two of three where both prefer a side. Accuracy: the one tie of four."""
-    table = agreement_of_round(judged_twice).questions
+    table = tables_of(judged_twice).questions
     overall, accuracy = by_title(table, 0), by_title(table, 1)
 
     assert [str(row.name) for row in table.rows] == ["Overall", "Accuracy"]
@@ -98,7 +104,7 @@ def test_each_question_has_its_own_agreement(judged_twice: Round) -> None:
 
 
 def test_people_and_pairs_of_people_have_rows(judged_twice: Round) -> None:
-    tables = agreement_of_round(judged_twice)
+    tables = tables_of(judged_twice)
 
     assert sorted(str(row.name) for row in tables.raters.rows) == ["ann", "rui"]
     assert [str(row.name) for row in tables.pairs.rows] == ["ann · rui"]
@@ -117,7 +123,7 @@ def test_tags_hold_the_comparisons_of_their_prompts(cast: Cast) -> None:
     round = round_collecting(cast.shop)
     judge(cast.shop, cast.ann, lambda comparison: "first")
     judge(cast.shop, cast.rui, lambda comparison: "first" if comparison.prompt.tags == ["tea"] else "second")
-    tags = agreement_of_round(round).tags
+    tags = tables_of(round).tags
 
     assert [str(row.name) for row in tags.rows] == ["coffee", "tea"]
     assert [by_title(tags, row)["Agreement"].value for row in (0, 1)] == [0.0, 1.0]
@@ -125,7 +131,7 @@ def test_tags_hold_the_comparisons_of_their_prompts(cast: Cast) -> None:
 
 
 def test_a_project_has_a_row_for_each_round(judged_twice: Round, cast: Cast) -> None:
-    tables = agreement_of_project(cast.shop)
+    tables = tables_of(cast.shop)
 
     assert [row.round for row in tables.rounds.rows] == [judged_twice.number]
     assert by_title(tables.rounds, 0)["Agreement"] == by_title(tables.questions, 0)["Agreement"]
@@ -166,13 +172,13 @@ def test_only_an_owner_is_shown_the_way(judged_twice: Round, cast: Cast, client_
 
 
 def test_the_reward_model_stands_beside_the_people(turned: Round, cast: Cast, olga: Client) -> None:
-    ceiling = ceiling_of(agreement_of_project(cast.shop), cast.shop)
+    ceiling = ceiling_of(tables_of(cast.shop), cast.shop)
 
     assert ceiling is not None
     assert (ceiling.model.value, ceiling.model.low, ceiling.model.high, ceiling.model.n) == (0.9, 0.8, 0.95, 40)
     assert ceiling.people.n == 6
     assert "How far a model can get" in text_of(olga.get(PAGE))
-    assert ceiling_of(agreement_of_round(turned), cast.shop, turned) is not None
+    assert ceiling_of(tables_of(turned), cast.shop, turned) is not None
 
 
 def test_without_a_reward_model_nothing_stands_beside_them(judged_twice: Round, cast: Cast, olga: Client) -> None:
@@ -180,13 +186,13 @@ def test_without_a_reward_model_nothing_stands_beside_them(judged_twice: Round, 
 
 
 def test_a_correction_replaces_what_it_corrects(judged_twice: Round, cast: Cast) -> None:
-    before = agreement_of_round(judged_twice)
+    before = tables_of(judged_twice)
     first = cast.ann.assignments.filter(comparison__round=judged_twice).earliest("comparison_id")
     is_left = not first.first_on_left  # what Rui did not say
     judgment_submit(
         assignment=first, said=Said("a" if is_left else "b", criteria={"accuracy": "a"}), key=uuid.uuid4(), seconds=3.0
     )
-    after = agreement_of_round(judged_twice)
+    after = tables_of(judged_twice)
 
     assert (before.judgments, after.judgments) == (8, 8)
     assert (before.overall[0].value, after.overall[0].value) == (0.75, 0.5)
