@@ -17,6 +17,7 @@ from annotator.domain.lifecycles import RunKind
 from annotator.engine import engine_start
 from annotator.post import webhook_post
 from annotator.services.assignments import assignments_sweep
+from annotator.services.checks import raters_check
 from annotator.services.events import judgments_tell
 from annotator.services.figures import figures_refresh
 from annotator.services.imports import import_execute, imports_to_ring
@@ -89,6 +90,12 @@ def _deliver(webhook_id: int) -> None:
         )
     finally:
         connection.close()  # this thread ends with its work
+
+
+@shared_task(ignore_result=True)
+def check() -> None:
+    """Pause raters of whom checks found too much."""
+    raters_check()
 
 
 @shared_task(ignore_result=True)

@@ -37,6 +37,11 @@ app.conf.beat_schedule = {
         "schedule": 3.0,
         "options": {"queue": "default", "expires": 3.0},
     },
+    "check": {
+        "task": "annotator.tasks.check",
+        "schedule": 3.0,
+        "options": {"queue": "default", "expires": 3.0},
+    },
     "count": {
         "task": "annotator.tasks.count",
         "schedule": 5.0,

@@ -91,6 +91,11 @@ class CheckRules:
             Measure.FAST: Threshold(self.fast_most, self.fast_after),
         }
 
+    @property
+    def pauses(self) -> bool:
+        """Whether anybody can be paused by a measure."""
+        return any(threshold.bound is not None for threshold in self.thresholds.values())
+
     def is_failed(self, measure: Measure, *, low: float | None, high: float | None, n: int) -> bool:
         """Whether the whole interval lies on the wrong side of the threshold, so that chance alone seldom explains it.
 

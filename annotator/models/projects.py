@@ -136,6 +136,12 @@ class Project(models.Model):
         default=True, help_text="Whether a guideline that has to be read asks for the exam again."
     )
     checks = models.JSONField(default=dict, blank=True, help_text="domain.checks.CheckRules, where they differ.")
+    checks_seen = models.BigIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="Id of the newest judgment after which raters were looked at.",
+    )
     pausing_stopped_at = models.DateTimeField(null=True, blank=True)
     pausing_looked_at = models.DateTimeField(null=True, blank=True)
     auto_promote = models.BooleanField(

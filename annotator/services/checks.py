@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import time
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, transaction
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from annotator.domain.checks import CheckRules, Measure, is_jump
 from annotator.domain.wording import Unfit
 from annotator.exceptions import InputInvalid
-from annotator.models import Assignment, Member, Project, Role
-from annotator.selectors.checks import checked_of, pausing_of
+from annotator.models import Judgment, Member, Project, Role
+from annotator.selectors.checks import checked_of, pausing_of, rules_of
 from annotator.services.assignments import assignments_release
 from annotator.services.events import rater_paused
 from annotator.services.gold import gold_stage
@@ -23,49 +26,83 @@ log = logging.getLogger(__name__)
 def check_rules_set(*, project: Project, rules: dict[str, Any]) -> Project:
     """Check raters in this way from the next pair on. Raises InputInvalid for rules that do not fit."""
     try:
-        CheckRules.of(rules)
+        pauses = CheckRules.of(rules).pauses
     except Unfit as unfit:
         raise InputInvalid.of(unfit) from unfit
+    if pauses and not rules_of(project).pauses:  # who answered before is looked at when they answer again
+        project.checks_seen = Judgment.with_checks.aggregate(newest=Max("pk"))["newest"] or 0
     project.checks = rules
-    project.save(update_fields=["checks"])
+    project.save(update_fields=["checks", "checks_seen"])
     gold_stage(project=project)
     return project
 
 
-def rater_check(*, assignment: Assignment, seconds: float) -> None:
-    """After an answer: pause its rater if a measure has fallen below its threshold.
+def raters_check(*, now: datetime | None = None, seconds: float = 20.0) -> int:
+    """Pause raters of whom a measure fell below its threshold; return how many.
 
-    Looks only when the answer was to a hidden check, or came too fast. A rater is
-    paused when the whole interval of a measure lies on the wrong side. When too
-    many are paused within a day, pausing stops until an owner looks: then the
-    check is probably wrong. Whatever fails here is logged, and the answer stays.
+    By the clock and not when an answer is stored: sending the answer to a check does the same work as sending any
+    other, so its time tells nobody which it was. Looks at raters whose answers since the last look were to hidden
+    checks, or came too fast; each is paused when the whole interval of a measure lies on the wrong side. When too many
+    are paused within a day, pausing stops until an owner looks: then the check is probably wrong. Whatever fails is
+    logged and stops nobody's work. After so many seconds the next tick goes on.
     """
-    project = assignment.comparison.round.project
+    began, now = time.monotonic(), now or timezone.now()
+    newest = Judgment.with_checks.filter(created_at__lt=now - SETTLED).order_by("-pk").values_list("pk", flat=True)
+    upto, paused = newest.first() or 0, 0
+    for project in Project.objects.exclude(checks={}).filter(checks_seen__lt=upto):
+        rules = rules_of(project)
+        low = project.checks_seen
+        while low < upto and time.monotonic() - began < seconds:
+            high = min(low + STEP, upto)
+            if rules.pauses:
+                paused += sum(
+                    _rater_check(project, rules, rater) for rater in _raters_to_check(project, rules, low, high)
+                )
+            Project.objects.filter(pk=project.pk, checks_seen=low).update(checks_seen=high)
+            low = high
+    return paused
+
+
+# A judgment may be stored after one with a later id. One that took longer is passed over: it is counted like all others
+# the next time that its rater answers a check.
+SETTLED = timedelta(seconds=2)
+STEP = 20_000  # judgments of all projects between two notes of how far one got
+
+
+def _raters_to_check(project: Project, rules: CheckRules, low: int, high: int) -> list[int]:
+    answers = Judgment.with_checks.filter(
+        Q(is_check=True) | Q(seconds__gt=0, seconds__lt=rules.min_seconds),
+        pk__gt=low, pk__lte=high, assignment__comparison__round__project=project,
+    )  # fmt: skip
+    return list(answers.order_by().values_list("assignment__rater_id", flat=True).distinct())
+
+
+def _rater_check(project: Project, rules: CheckRules, rater_id: int) -> bool:
     try:
-        rules = CheckRules.of(project.checks)
-        if assignment.check_kind or 0 < seconds < rules.min_seconds:
-            with transaction.atomic():
-                is_paused = _pause_if_failed(project, assignment.rater_id, rules)
-            if is_paused:
-                assignments_release(rater=assignment.rater, project=project)
-    except (DatabaseError, Unfit):
-        log.exception("The checks of rater %s in project %s failed.", assignment.rater_id, project.pk)
-
-
-def _pause_if_failed(project: Project, rater_id: int, rules: CheckRules) -> bool:
-    if all(threshold.bound is None for threshold in rules.thresholds.values()):
+        with transaction.atomic():
+            paused = _pause_if_failed(project, rater_id, rules)
+        if paused is not None:
+            assignments_release(rater=paused.user, project=project)
+    except DatabaseError:
+        log.exception("The checks of rater %s in project %s failed.", rater_id, project.pk)
         return False
-    member = project.members.filter(user=rater_id, role=Role.RATER, paused_at=None, excluded_at=None).first()
+    return paused is not None
+
+
+def _pause_if_failed(project: Project, rater_id: int, rules: CheckRules) -> Member | None:
+    """The member who is paused by this."""
+    raters = project.members.filter(user=rater_id, role=Role.RATER, paused_at=None, excluded_at=None)
+    member = raters.select_related("user").first()
     if member is None:
-        return False
+        return None
     reason = _failed(project, rules, member)
     if reason is None:
-        return False
+        return None
     # Two raters in the same moment: the second waits here, and then counts the first.
     locked = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     if locked.pausing_stopped_at is not None:
-        return False
-    # Two tabs of one rater: the second finds them paused.
+        return None
+    # Two workers at one rater: the second finds them paused.
     still = Member.objects.filter(pk=member.pk, paused_at=None)
     is_paused = still.update(paused_at=timezone.now(), paused_reason=reason) == 1
     if is_paused:
@@ -75,7 +112,7 @@ def _pause_if_failed(project: Project, rater_id: int, rules: CheckRules) -> bool
     if is_jump(pausing.paused, pausing.active):
         locked.pausing_stopped_at = timezone.now()
         locked.save(update_fields=["pausing_stopped_at"])
-    return is_paused
+    return member if is_paused else None
 
 
 def _failed(project: Project, rules: CheckRules, member: Member) -> dict[str, Any] | None:

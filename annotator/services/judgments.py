@@ -24,7 +24,6 @@ from annotator.exceptions import (
 )
 from annotator.models import Assignment, Judgment, Protocol
 from annotator.selectors.kept import guideline_kept, protocol_kept
-from annotator.services.checks import rater_check
 from annotator.services.flags import flags_raise
 from annotator.sql import rows
 
@@ -42,8 +41,8 @@ def judgment_submit(
        that was begun counts, and the next snapshot holds it.
     3. A lapsed lease is taken up again if its slot is still free.
     4. An answered one gets a judgment that supersedes, while the round collects.
-    All of it is one statement, judgment_store in the database. An answer to a
-    hidden check, or one that came too fast, may pause its rater: see `rater_check`.
+    All of it is one statement, judgment_store in the database. What an
+    answer means for its rater is for the clock to say: see `raters_check`.
 
     protocol_id, guideline_id  the versions that the rater saw; None means the newest
     flags  what is wrong with the pair, judged all the same
@@ -74,7 +73,6 @@ def judgment_submit(
             flags_raise(assignment=assignment, kinds=flags)
     if word == "known":
         return Judgment.with_checks.get(pk=judgment_id)
-    rater_check(assignment=assignment, seconds=seconds)
     assignment.state = AssignmentState.ANSWERED
     return Judgment(
         pk=judgment_id, assignment=assignment, key=key, outcome=understood.verdict.outcome, value=value,

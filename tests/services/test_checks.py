@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from annotator.domain.asking import Said
 from annotator.domain.checks import CheckRules
@@ -41,6 +46,7 @@ from annotator.services.checks import (
     member_include,
     member_resume,
     pausing_go_on,
+    raters_check,
 )
 from annotator.services.gold import gold_retire, gold_stage
 from annotator.services.judgments import judgment_submit
@@ -70,12 +76,18 @@ def said(assignment: Assignment, answer: str, seconds: float = 12.0) -> Judgment
     return judgment_submit(assignment=assignment, said=Said(answer), key=uuid.uuid4(), seconds=seconds)
 
 
+def clock() -> int:
+    """The clock's next look at raters, once what was said has settled."""
+    return raters_check(now=timezone.now() + timedelta(minutes=1))
+
+
 def gold_answered(project: Project, rater: User, *, right: Sequence[bool]) -> None:
     """The rater is shown as much gold and answers it so."""
     for number, is_right in enumerate(right, Gold.objects.count() + 1):
         gold_of(project, use="check", number=number)
         check = check_held(project, rater, "gold")
         said(check, "a" if check.first_on_left == is_right else "b")
+    clock()
 
 
 def found_about(project: Project, rater: User) -> Checked:
@@ -391,6 +403,7 @@ def test_answers_that_come_too_fast_pause_their_rater(project: Project, round: R
     checking(project, min_seconds=3.0, fast_most=0.5, fast_after=8)
     for _ in range(8):
         said(assignments_claim(rater=raters[0], project=project, wanted=1)[0], "a", 1.0)
+    assert clock() == 1
 
     assert project.members.get(user=raters[0]).paused_reason["measure"] == "fast"
 
@@ -435,6 +448,7 @@ def test_a_failing_evaluation_keeps_the_answer(
         cursor.execute("ALTER TABLE annotator_gold RENAME TO annotator_gold_away")
 
     stored = said(check, "b")
+    clock()
 
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE annotator_gold_away RENAME TO annotator_gold")
@@ -469,6 +483,46 @@ def test_an_excluded_rater_is_not_learnt_from_and_nothing_is_deleted(
     assert assignment_claim(rater=raters[0], project=project) is not None
 
 
+# --- nothing tells --------------------------------------------------------------
+
+
+@contextmanager
+def statements() -> Iterator[Counter[str]]:
+    """What the client sends to the server, by kind, as libpq itself writes it down."""
+    connection.ensure_connection()
+    found: Counter[str] = Counter()
+    with tempfile.TemporaryFile("w+b") as trace:
+        pgconn = connection.connection.pgconn
+        pgconn.trace(trace.fileno())
+        yield found
+        pgconn.untrace()
+        trace.seek(0)
+        lines = (line.decode().split("\t") for line in trace)
+        found.update(fields[3] for fields in lines if fields[1] == "F")
+
+
+def test_sending_the_answer_to_a_check_does_the_work_of_any_other(
+    project: Project, round: Round, raters: list[User]
+) -> None:
+    ann = raters[0]
+    gold_of(project, use="check")
+    checking(project, **STRICT, min_seconds=3.0, fast_most=0.5)
+    leases = [check_held(project, ann, "gold")]
+    checking(project, **STRICT, min_seconds=3.0, fast_most=0.5)
+    leases += [lease for lease in assignments_claim(rater=ann, project=project, wanted=4) if not lease.check_kind]
+    said(leases.pop(), "a")  # prepares the statements of this connection
+
+    counts = []
+    for lease, seconds in zip(leases, (12.0, 12.0, 1.0), strict=False):
+        with statements() as sent:
+            said(lease, "a", seconds)
+        counts.append(sent)
+
+    assert len(counts) == 3
+    assert counts[0]["Execute"] > 0
+    assert counts[0] == counts[1] == counts[2]
+
+
 # --- at the same time -------------------------------------------------------------
 
 
@@ -496,6 +550,7 @@ def test_raters_who_fail_at_once_never_outrun_the_breaker(project: Project, roun
         last[number] = Assignment.objects.select_related("comparison__round__project").get(pk=check.pk)
 
     at_once(*(lambda c=check: said(c, "b" if c.first_on_left else "a") for check in last))
+    at_once(clock, clock, clock)
 
     project.refresh_from_db()
     assert project.members.exclude(paused_at=None).count() == 2

@@ -131,7 +131,9 @@ def test_an_excluded_rater_is_told_and_may_be_included_again(cast: Cast, ann: Cl
     olga.post(f"{CHECKS}{member.pk}/exclude/")
 
     assert "ended your part in it" in text_of(ann.get(JUDGE))
-    assert "3 judgments of 1 excluded person are left out" in text_of(olga.get(CHECKS))
+    assert "3 judgments of 1 excluded person count for no figure" in text_of(olga.get(CHECKS))
+    for address in ("", "rounds/1/", "leaderboard/", "agreement/", "numbers/"):
+        assert "Without 3 judgments of 1 excluded person" in text_of(olga.get(f"/p/shop/{address}"))
 
     olga.post(f"{CHECKS}{member.pk}/include/")
 
