@@ -18,6 +18,7 @@ from annotator.engine import engine_start
 from annotator.post import webhook_post
 from annotator.services.assignments import assignments_sweep
 from annotator.services.checks import raters_check
+from annotator.services.comparisons import comparisons_place, rounds_to_place
 from annotator.services.events import judgments_tell
 from annotator.services.figures import figures_refresh
 from annotator.services.imports import import_execute, imports_to_ring
@@ -47,8 +48,21 @@ def tick() -> None:
         round_advance(round_id=round_id)
     for run in runs_to_ring():
         run_ring.apply_async((run.pk,), queue=QUEUE_OF.get(RunKind(run.kind), "train"))
+    for round_id in rounds_to_place():
+        place.apply_async((round_id,), queue="default")
     for import_id in imports_to_ring():
         import_ring.apply_async((import_id,), queue="generate")
+
+
+@shared_task(ignore_result=True)
+def place(round_id: int) -> None:
+    """Place what is collected by the rules that an owner changed."""
+    comparisons_place(round_id=round_id)
+
+
+def place_soon(round_id: int) -> None:
+    """After the present transaction, at once instead of at the next tick."""
+    transaction.on_commit(partial(place.apply_async, (round_id,), queue="default"))
 
 
 @shared_task(ignore_result=True)

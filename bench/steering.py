@@ -60,6 +60,7 @@ def measured(comparisons: int, rounds: int) -> dict[str, float]:
     from annotator.models import Project, User
     from annotator.selectors.adjudication import adjudications_waiting
     from annotator.selectors.votes import votes_counted_of
+    from annotator.services.comparisons import comparisons_place
     from annotator.services.queue import queue_update
     from annotator.services.scores import scores_refresh
 
@@ -72,8 +73,9 @@ def measured(comparisons: int, rounds: int) -> dict[str, float]:
     found: dict[str, float] = {"comparisons": comparisons, "judgments": comparisons * STORED}
     found["adjudication_list"] = median(timed(lambda: adjudications_waiting(project, owner)) for _ in range(rounds))
     rule = [{"tag": "law", "group": "lawyers", "priority": 1}]
-    found["rule_placed"] = timed(lambda: queue_update(project=project, tag_rules=rule))
-    found["rule_taken_back"] = timed(lambda: queue_update(project=project, tag_rules=[]))
+    for name, rules in (("rule_placed", rule), ("rule_taken_back", [])):
+        found[f"{name}_request"] = timed(partial(queue_update, project=project, tag_rules=rules))
+        found[name] = timed(partial(comparisons_place, round_id=round.pk))
     found["votes_counted_first"] = timed(lambda: votes_counted_of(project))
     found["scores_first_pass"] = timed(lambda: scores_refresh(round=round, seconds=1e9))
     cache.delete(f"scores-{round.pk}")

@@ -17,6 +17,8 @@ class Round(models.Model):
     parent    the policy that training starts from, fixed at launch
     settings  training.config.RoundSettings as JSON, fixed at launch
     judgments_told  how many judgments webhooks were last told of
+    placing_since  when its comparisons began to be placed by other rules, None when all are; `placing_seen` of them,
+                   with ids up to `placing_behind`, were looked at
     """
 
     project = models.ForeignKey("annotator.Project", models.CASCADE, related_name="rounds")
@@ -30,6 +32,9 @@ class Round(models.Model):
     launched_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
     judgments_told = models.PositiveBigIntegerField(default=0, db_default=0)
+    placing_since = models.DateTimeField(null=True)
+    placing_behind = models.BigIntegerField(default=0, db_default=0)
+    placing_seen = models.PositiveBigIntegerField(default=0, db_default=0)
 
     class Meta:
         ordering = ["-number"]

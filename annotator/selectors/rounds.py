@@ -39,6 +39,10 @@ class RoundProgress:
     set_aside: int
 
     @property
+    def all_comparisons(self) -> int:
+        return self.comparisons + self.set_aside
+
+    @property
     def share(self) -> float:
         return self.answered / self.wanted if self.wanted else 0.0
 

@@ -21,7 +21,7 @@ from annotator.sql import rows
 
 MOST_WANTED = 50
 BATCH = 500  # comparisons whose texts are rendered at a time
-PAGE = 5000  # comparisons that are locked at once while they are placed anew
+PAGE = 1000  # comparisons that are placed anew at once
 
 
 def comparisons_plan(*, round: Round, run: Run) -> int:
@@ -83,28 +83,45 @@ class Placing:
         return comparison
 
 
-def comparisons_place(*, round: Round) -> int:
-    """Place the comparisons of a round by the project's present rules; return how many moved.
+def rounds_to_place() -> list[int]:
+    """Rounds with comparisons that are not placed by the present rules yet."""
+    return list(
+        Round.objects.filter(placing_since__isnull=False).order_by("placing_since").values_list("pk", flat=True)
+    )
 
-    A page of them is a transaction of its own, locked in one order, so that nobody who judges waits long.
+
+def comparisons_place(*, round_id: int) -> int:
+    """Place the comparisons of a round by the project's present rules, from where the last call stopped; return how
+    many moved.
+
+    A page of them is one statement that locks only what moves, so nobody who judges waits long. Leaves it to the
+    other one when another worker is at it, and begins anew where an owner changes the rules meanwhile.
     """
-    rules = rules_of(round.project.tag_rules)
-    columns = [list(column) for column in zip(*((r.tag, r.group, r.priority) for r in rules), strict=True)]
-    tags, groups, priorities = columns or [[], [], []]
-    moved, behind = 0, 0
+    moved = 0
     while True:
-        [(last, changed)] = rows(PLACE, [tags, groups, priorities, round.pk, behind, PAGE])
-        if last is None:
+        # Read in one statement: these rules belong to this beginning.
+        round = Round.objects.select_related("project").filter(pk=round_id, placing_since__isnull=False).first()
+        if round is None:
             return moved
-        moved, behind = moved + changed, last
+        rules = rules_of(round.project.tag_rules)
+        columns = [list(column) for column in zip(*((r.tag, r.group, r.priority) for r in rules), strict=True)]
+        tags, groups, priorities = columns or [[], [], []]
+        [(last, seen, changed)] = rows(PLACE, [tags, groups, priorities, round.pk, round.placing_behind, PAGE])
+        here = Round.objects.filter(pk=round_id, placing_since=round.placing_since, placing_behind=round.placing_behind)
+        if last is None:
+            here.update(placing_since=None)
+            return moved
+        if here.update(placing_behind=last, placing_seen=F("placing_seen") + seen) != 1:
+            return moved
+        moved += changed
 
 
 PLACE = """
 WITH rule AS (
     SELECT * FROM unnest(%s::text[], %s::text[], %s::smallint[]) WITH ORDINALITY r(tag, audience, priority, place)
-), page AS (
+), page AS MATERIALIZED (
     SELECT id, prompt_id, is_control FROM annotator_comparison
-     WHERE round_id = %s AND id > %s ORDER BY id LIMIT %s FOR NO KEY UPDATE
+     WHERE round_id = %s AND id > %s AND gold_id IS NULL ORDER BY id LIMIT %s
 ), placed AS (
     SELECT page.id,
            coalesce((SELECT r.audience FROM rule r WHERE r.tag = ANY(p.tags) AND r.audience <> ''
@@ -113,11 +130,15 @@ WITH rule AS (
            coalesce((SELECT r.priority FROM rule r WHERE r.tag = ANY(p.tags) AND r.priority <> 0
                       ORDER BY r.place LIMIT 1), 0) END AS priority
       FROM page JOIN annotator_prompt p ON p.id = page.prompt_id
+), moving AS (
+    SELECT c.id, n.audience, n.priority FROM placed n JOIN annotator_comparison c ON c.id = n.id
+     WHERE (c.audience, c.priority) IS DISTINCT FROM (n.audience, n.priority)
+     ORDER BY c.id FOR NO KEY UPDATE OF c
 ), changed AS (
-    UPDATE annotator_comparison c SET audience = n.audience, priority = n.priority FROM placed n
-     WHERE c.id = n.id AND (c.audience, c.priority) IS DISTINCT FROM (n.audience, n.priority) RETURNING c.id
+    UPDATE annotator_comparison c SET audience = n.audience, priority = n.priority FROM moving n
+     WHERE c.id = n.id RETURNING c.id
 )
-SELECT (SELECT max(id) FROM page), (SELECT count(*) FROM changed)
+SELECT (SELECT max(id) FROM page), (SELECT count(*) FROM page), (SELECT count(*) FROM changed)
 """
 
 

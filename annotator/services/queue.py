@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
+from django.utils import timezone
+
 from annotator.domain.lifecycles import RoundState
 from annotator.models import Project, Round
-from annotator.services.comparisons import comparisons_place
 from annotator.services.projects import project_update
 
 
-def queue_update(*, project: Project, **settings: Any) -> int:
-    """Change settings of the queue; return how many comparisons of the collecting round moved to another place.
+@transaction.atomic
+def queue_update(*, project: Project, **settings: Any) -> Round | None:
+    """Change settings of the queue; return the collecting round where its comparisons need another place now.
 
-    Order, quota and adaptive overlap hold from the next claim and judgment on, rules by tag at once for what is
-    collected, and the control share from the next round on: what was drawn stays drawn. Raises InputInvalid.
+    Order, quota and adaptive overlap hold from the next claim and judgment on, rules by tag as soon as a worker has
+    placed what is collected (`comparisons_place`), and the control share from the next round on: what was drawn stays
+    drawn. Raises InputInvalid.
     """
     before = project.tag_rules
     project_update(project=project, **settings)
-    collecting = Round.objects.filter(project=project, state=RoundState.COLLECTING).select_related("project").first()
-    return comparisons_place(round=collecting) if collecting and project.tag_rules != before else 0
+    if project.tag_rules == before:
+        return None
+    round = Round.objects.filter(project=project, state=RoundState.COLLECTING).first()
+    if round is not None:
+        round.placing_since, round.placing_behind, round.placing_seen = timezone.now(), 0, 0
+        round.save(update_fields=["placing_since", "placing_behind", "placing_seen"])
+    return round

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from annotator import access
+from annotator import access, tasks
 from annotator.exceptions import InputInvalid
 from annotator.forms.queue import PairForm, QueueForm, WantedForm
 from annotator.http import SeeOther, SignedInRequest
@@ -34,13 +34,13 @@ def index(request: SignedInRequest, slug: str) -> HttpResponse:
     form = QueueForm(request.POST)
     if form.is_valid():
         try:
-            moved = queue_update(project=member.project, **form.settings())
+            placing = queue_update(project=member.project, **form.settings())
         except InputInvalid as error:
             form.add_error(None, error.message)
         else:
             messages.success(request, _("The settings are saved."))
-            if moved:
-                _moved(request, moved)
+            if placing:
+                tasks.place_soon(placing.pk)
             return SeeOther(reverse("queue", args=[slug]))
     return _page(request, member, form=form, status=422)
 

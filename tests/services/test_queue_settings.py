@@ -12,8 +12,9 @@ from annotator.domain.lifecycles import AssignmentState
 from annotator.exceptions import InputInvalid, StateNotAllowed
 from annotator.models import Checkpoint, Comparison, Member, Project, Prompt, Round, User
 from annotator.selectors.steering import Group, groups_of
+from annotator.services import comparisons
 from annotator.services.assignments import assignment_claim, assignment_release, assignments_claim
-from annotator.services.comparisons import comparisons_prioritise
+from annotator.services.comparisons import comparisons_place, comparisons_prioritise, rounds_to_place
 from annotator.services.import_files import source_open
 from annotator.services.imports import preferences_import
 from annotator.services.judgments import judgment_submit
@@ -102,13 +103,38 @@ def test_a_rule_holds_at_once_for_the_round_that_collects_and_is_gone_with_it(ta
     round = round_collecting(tagged)
     Comparison.objects.filter(pk=round.comparisons.filter(prompt__tags=["law"])[0].pk).update(is_control=True)
 
-    assert queue_update(project=tagged, tag_rules=LAW) == 10
-    assert queue_update(project=tagged, tag_rules=LAW) == 0
+    assert queue_update(project=tagged, tag_rules=LAW) == round
+    assert comparisons_place(round_id=round.pk) == 10
+    assert queue_update(project=tagged, tag_rules=LAW) is None
+    assert (comparisons_place(round_id=round.pk), rounds_to_place()) == (0, [])
     assert round.comparisons.filter(audience="lawyers", priority=1).count() == 9
     assert round.comparisons.filter(audience="lawyers", priority=0, is_control=True).count() == 1
 
-    assert queue_update(project=tagged, tag_rules=[]) == 10
+    queue_update(project=tagged, tag_rules=[])
+    assert comparisons_place(round_id=round.pk) == 10
     assert set(round.comparisons.values_list("audience", "priority")) == {("", 0)}
+
+
+def test_rules_are_placed_from_page_to_page_and_anew_where_they_change_meanwhile(
+    tagged: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that dies after some pages is followed by one that goes on, by the rules of that moment."""
+    monkeypatch.setattr(comparisons, "PAGE", 15)
+    round = round_collecting(tagged)
+    queue_update(project=tagged, tag_rules=LAW)
+    behind = round.comparisons.order_by("pk").values_list("pk", flat=True)[14]
+    Round.objects.filter(pk=round.pk).update(placing_behind=behind, placing_seen=15)
+    before = round.comparisons.filter(pk__lte=behind, audience="lawyers").count()
+
+    comparisons_place(round_id=round.pk)
+
+    assert before == round.comparisons.filter(pk__lte=behind, audience="lawyers").count() == 0
+    round.refresh_from_db()
+    assert (round.placing_since, round.placing_seen) == (None, 40)
+
+    queue_update(project=tagged, tag_rules=[{**LAW[0], "group": "judges"}])
+    comparisons_place(round_id=round.pk)
+    assert round.comparisons.filter(audience="judges").count() == 10
 
 
 def test_only_a_group_is_asked_about_its_comparisons_and_it_is_asked_about_the_others_too(

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from annotator.domain.lifecycles import AssignmentState
 from annotator.models import Assignment, Checkpoint, Comparison, Judgment, Project, RaterHour, Round, User
+from annotator.services.comparisons import comparisons_place
 from annotator.services.projects import project_update
 from annotator.services.scoring import scoring_queue
 from tests.cast import Cast
@@ -60,6 +61,10 @@ def test_what_is_typed_is_kept_and_shown_again(olga: Client, cast: Cast) -> None
     page = olga.get(QUEUE).content.decode()
     assert "medical | doctors | first\nlaw</textarea>" in page
     assert "Nobody belongs to the group “doctors”" in page
+    round = Round.objects.get(project=cast.shop)
+    assert f"Its comparisons are being placed by the rules: 0 of {round.comparisons.count()} so far." in page
+    comparisons_place(round_id=round.pk)
+    assert 'id="placing"' not in olga.get(QUEUE).content.decode()
 
 
 @pytest.mark.parametrize(
