@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import psycopg
 from django.conf import settings
 from django.db import connection
 from django.db.models import Field, JSONField, Model
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.rows import TupleRow
 
 PREPARES = not settings.DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"]
+READ = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+PLACE = re.compile(r"%(?:\((\w+)\))?s")
 
 
 def rows(statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[TupleRow]:
@@ -21,12 +28,66 @@ def rows(statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> lis
     Django binds on the client, where nothing can be prepared; this binds on the
     server. Behind a pooler that shares connections between transactions
     (TIEBREAK_DATABASE_CURSORS=0) nothing is prepared. Raises as Django's own cursors do.
+
+    The types of the parameters are those that Postgres infers, so a place where it cannot needs a cast.
     """
     connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement, parameters, prepare=PREPARES)
-        result = cursor.pgresult
-        return cursor.fetchall() if result and result.nfields else []
+    ours: psycopg.Connection[TupleRow] = connection.connection
+    with connection.wrap_database_errors:
+        # Where a transaction has yet to begin, psycopg's own cursor begins it.
+        begins = not ours.autocommit and ours.pgconn.transaction_status == TransactionStatus.IDLE
+        if PREPARES and not begins:
+            return _rows_prepared(ours, statement, parameters)
+        with psycopg.Cursor(ours) as cursor:
+            cursor.execute(statement, parameters)
+            result = cursor.pgresult
+            return cursor.fetchall() if result and result.nfields else []
+
+
+class _Prepared:
+    """What is prepared on one connection: statement → its name there, and its parameters in the order of their numbers."""
+
+    def __init__(self, ours: psycopg.Connection[TupleRow]) -> None:
+        self.adapting = Transformer(ours)
+        self.statements: dict[str, tuple[bytes, list[str]]] = {}
+
+
+_prepared: WeakKeyDictionary[psycopg.Connection[Any], _Prepared] = WeakKeyDictionary()
+
+
+def _rows_prepared(
+    ours: psycopg.Connection[TupleRow], statement: str, parameters: Sequence[Any] | dict[str, Any]
+) -> list[TupleRow]:
+    """The same through libpq itself: a cursor's generators cost more than most of these statements."""
+    if (known := _prepared.get(ours)) is None:
+        known = _prepared[ours] = _Prepared(ours)
+    if (found := known.statements.get(statement)) is None:
+        found = known.statements[statement] = _prepare(ours, statement, f"tiebreak_{len(known.statements)}".encode())
+    name, order = found
+    values = [parameters[place] for place in order] if isinstance(parameters, dict) else parameters
+    adapting = known.adapting
+    result = ours.pgconn.exec_prepared(name, adapting.dump_sequence(values, [PyFormat.TEXT] * len(values)))
+    if result.status not in READ:
+        raise error_from_result(result, encoding="utf-8")
+    adapting.set_pgresult(result)
+    found_rows = adapting.load_rows(0, result.ntuples, tuple) if result.ntuples else []
+    adapting.set_pgresult(None)  # or the connection would hold it
+    return found_rows
+
+
+def _prepare(ours: psycopg.Connection[TupleRow], statement: str, name: bytes) -> tuple[bytes, list[str]]:
+    order: list[str] = []
+
+    def numbered(place: re.Match[str]) -> str:
+        if place[1] is None or place[1] not in order:
+            order.append(place[1] or "")
+            return f"${len(order)}"
+        return f"${order.index(place[1]) + 1}"
+
+    result = ours.pgconn.prepare(name, PLACE.sub(numbered, statement).replace("%%", "%").encode())
+    if result.status not in READ:
+        raise error_from_result(result, encoding="utf-8")
+    return name, order
 
 
 class Part:
