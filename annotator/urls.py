@@ -28,6 +28,7 @@ from annotator.views import (
 )
 
 judge = [
+    path("<int:assignment_id>/", annotate.assignment, name="assignment"),  # looked for most, so it is found first
     path("", annotate.judge, name="judge"),
     path("next/", annotate.following, name="judge-next"),
     path("alive/", annotate.alive, name="judge-alive"),
@@ -39,7 +40,6 @@ judge = [
     path("practice/", sittings.practice, name="practice"),
     path("exam/", sittings.exam, name="exam"),
     path("sittings/<int:sitting_id>/", sittings.sitting, name="sitting"),
-    path("<int:assignment_id>/", annotate.assignment, name="assignment"),
     path("<int:assignment_id>/skip/", annotate.skip, name="assignment-skip"),
 ]
 
@@ -110,8 +110,8 @@ one_import = [
 ]
 
 project: list[URLPattern | URLResolver] = [
-    path("", projects.detail, name="project"),
     path("judge/", include(judge)),
+    path("", projects.detail, name="project"),
     path("settings/", projects.settings, name="project-settings"),
     path("members/", include(members)),
     path("invitations/", projects.invitation_create, name="invitation-create"),
@@ -153,6 +153,7 @@ project: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("p/<slug:slug>/", include(project)),
     path("", account.home, name="home"),
     path("login/", account.Login.as_view(), name="login"),
     path("logout/", account.Logout.as_view(), name="logout"),
@@ -162,5 +163,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tokens/<int:token_id>/revoke/", tokens.revoke, name="token-revoke"),
     path("invitations/<str:token>/", account.invitation, name="invitation"),
     path("projects/new/", projects.create, name="project-create"),
-    path("p/<slug:slug>/", include(project)),
 ]

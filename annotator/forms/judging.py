@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import lru_cache
 from typing import Any
 
 from django import forms
@@ -26,8 +27,17 @@ class FlagsForm(forms.Form):
     flags = forms.MultipleChoiceField(required=False, choices=list(WORDS.items()))
 
 
+class Shared(dict[str, forms.Field]):
+    """Fields that all forms of a class have in common: none changes one, so none needs a copy of its own."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Shared:
+        return self
+
+
 class VerdictForm(FlagsForm):
-    """What the card sends: the answers, the key of this card, and how long it took."""
+    """What the card sends: the answers, the key of this card, and how long it took. Made by `verdict_form`."""
+
+    asking: Asking
 
     answer = forms.CharField(required=False, max_length=40)
     key = forms.UUIDField(widget=forms.HiddenInput)
@@ -39,18 +49,6 @@ class VerdictForm(FlagsForm):
     rationale = forms.CharField(required=False, max_length=4000)
     edit_left = forms.CharField(required=False, max_length=LONGEST_EDIT, strip=False)
     edit_right = forms.CharField(required=False, max_length=LONGEST_EDIT, strip=False)
-
-    def __init__(self, *args: Any, asking: Asking, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.asking = asking
-        for criterion in asking.criteria:
-            self.fields[f"criterion_{criterion.code}"] = forms.CharField(required=False, max_length=40)
-        for rating in asking.ratings:
-            for side in ("left", "right"):
-                self.fields[f"points_{side}_{rating.code}"] = forms.IntegerField(required=False)
-        if asking.reasons:
-            choices = [(reason, reason) for reason in asking.reasons]
-            self.fields["reasons"] = forms.MultipleChoiceField(required=False, choices=choices)
 
     @property
     def sent(self) -> dict[str, str]:
@@ -96,6 +94,26 @@ class VerdictForm(FlagsForm):
     def new_key() -> uuid.UUID:
         """Drawn for each card that is shown, so that sending a card twice stores one judgment."""
         return uuid.uuid4()
+
+
+@lru_cache(maxsize=500)
+def verdict_form(asking: Asking) -> type[VerdictForm]:
+    """The form for what `asking` asks: a class for each way of asking, because every judgment needs one."""
+
+    class AskedForm(VerdictForm):
+        pass
+
+    fields = dict(VerdictForm.base_fields)
+    for criterion in asking.criteria:
+        fields[f"criterion_{criterion.code}"] = forms.CharField(required=False, max_length=40)
+    for rating in asking.ratings:
+        for side in ("left", "right"):
+            fields[f"points_{side}_{rating.code}"] = forms.IntegerField(required=False)
+    if asking.reasons:
+        choices = [(reason, reason) for reason in asking.reasons]
+        fields["reasons"] = forms.MultipleChoiceField(required=False, choices=choices)
+    AskedForm.asking, AskedForm.base_fields = asking, Shared(fields)
+    return AskedForm
 
 
 class SittingForm(forms.Form):

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import escape
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -24,9 +24,9 @@ from annotator.domain.changes import changes_between
 from annotator.domain.flags import WORDS
 from annotator.domain.keys import ACTIONS, keys_for
 from annotator.exceptions import Conflict, InputInvalid
-from annotator.forms.judging import FlagsForm, VerdictForm
+from annotator.forms.judging import FlagsForm, VerdictForm, verdict_form
 from annotator.http import SeeOther, SignedInRequest
-from annotator.models import Assignment, Member
+from annotator.models import Assignment, Judgment, Member
 from annotator.selectors.cards import given_in, points_of, points_offered, questions_of, turns_of
 from annotator.selectors.checks import owners_of
 from annotator.selectors.desk import desk_of
@@ -41,7 +41,7 @@ from annotator.services.assignments import assignment_claim, assignment_skip, as
 from annotator.services.judgments import judgment_submit
 from annotator.services.raters import keys_set
 from annotator.shells import hole, hole_number, shell
-from annotator.templatetags.tiebreak import progress_line
+from annotator.templatetags.tiebreak import progress_line, said
 
 HELD = "X-Tiebreak-Cards"  # a page that holds cards ahead says which: ids of assignments, comma between
 
@@ -71,7 +71,7 @@ def assignment(request: SignedInRequest, slug: str, assignment_id: int) -> HttpR
     asked = access.assignment_of(member, assignment_id)
     if request.method == "GET":
         return render(request, _template(request), _card(member, asked))
-    form = VerdictForm(request.POST, asking=protocol_seen(member.project, request.POST.get("protocol", "")).asking)
+    form = verdict_form(protocol_seen(member.project, request.POST.get("protocol", "")).asking)(request.POST)
     if not form.is_valid():
         return _again(request, member, asked, form)
     try:
@@ -181,8 +181,20 @@ def _cards(request: SignedInRequest, member: Member, *, status: int = 200, **rec
     cards = [_card_filled(request, member, face, around, line) for face in faces]
     if not held:
         cards = [render_to_string("annotate/judge.html#card", {**around, **_without_pair(member, around)}, request)]
-    page = {"progress": line, **receipt, "cards": cards}
-    return HttpResponse(render_to_string("annotate/judge.html#cards", page), status=status)
+    page = {**receipt, "progress": line, "said": said(judgment) if judgment else "", "cards": _in_templates(cards)}
+    if "notice" in receipt or "skipped" in receipt:
+        return HttpResponse(render_to_string("annotate/judge.html#cards", page), status=status)
+    alike = ("cards", get_language(), judgment is None)
+    return HttpResponse(shell(alike, lambda: _cards_drawn(judgment)).filled({**page, "said": escape(page["said"])}))
+
+
+def _in_templates(cards: Sequence[SafeString]) -> SafeString:
+    return mark_safe("".join(f"<template data-card>{card}</template>" for card in cards))  # templates drew them
+
+
+def _cards_drawn(judgment: Judgment | None) -> str:
+    page = {"progress": hole("progress"), "said": judgment and hole("said"), "cards": hole("cards")}
+    return render_to_string("annotate/judge.html#cards", page)
 
 
 def _next(
