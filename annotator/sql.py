@@ -45,7 +45,7 @@ def rows(statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> lis
 
 
 class _Prepared:
-    """What is prepared on one connection: statement → its name there, and its parameters in the order of their numbers."""
+    """What is prepared on one connection: statement → its name there, and its parameters in their order."""
 
     def __init__(self, ours: psycopg.Connection[TupleRow]) -> None:
         self.adapting = Transformer(ours)
@@ -66,7 +66,8 @@ def _rows_prepared(
     name, order = found
     values = [parameters[place] for place in order] if isinstance(parameters, dict) else parameters
     adapting = known.adapting
-    result = ours.pgconn.exec_prepared(name, adapting.dump_sequence(values, [PyFormat.TEXT] * len(values)))
+    sent = cast("Sequence[bytes]", adapting.dump_sequence(values, [PyFormat.TEXT] * len(values)))  # None stays NULL
+    result = ours.pgconn.exec_prepared(name, sent)
     if result.status not in READ:
         raise error_from_result(result, encoding="utf-8")
     adapting.set_pgresult(result)
