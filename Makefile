@@ -8,7 +8,7 @@ ARGS ?=
 # One more than there are cores, at most four: a third of the time tests wait for a browser or another process.
 WORKERS ?= $(shell n=$$(($$(getconf _NPROCESSORS_ONLN) + 1)); echo $$((n > 4 ? 4 : n)))
 
-.PHONY: help setup setup-dev up logins test lint format types messages check parity bench-train bench-queue bench-data trl starter browser clean
+.PHONY: help setup setup-dev up logins test lint format types client messages check parity bench-train bench-queue bench-data trl starter browser clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -40,6 +40,9 @@ lint: setup-dev ## look for mistakes and for another layout than ours
 format: setup-dev ## put the layout right
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
+
+client: setup-dev ## write the Python client's operations from the schema of the API
+	$(RUN) manage.py spectacular --format openapi-json --fail-on-warn | $(RUN) client/write_operations.py
 
 messages: setup-dev ## collect what translators translate, and compile what they wrote (needs GNU gettext)
 	$(RUN) manage.py makemessages -l de -l es -l zh_Hans -l ar

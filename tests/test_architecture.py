@@ -48,6 +48,7 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
     "annotator/tasks.py": (("annotator.views", "annotator.api"), "a doorbell calls services"),
     "annotator/views": (("annotator.engine", "torch", "training.loop"), "queue a run and ring"),
     "annotator/api": (("annotator.engine", "torch", "annotator.views"), "HTML and JSON are two doors onto services"),
+    "client": (("annotator", "config", "django", "rest_framework", "training"), "it is installed without the server"),
 }
 RECIPES = ("sft", "reward", "dpo", "generate", "evaluate", "score")
 SERVICES_IN_ORDER = (

@@ -13,7 +13,12 @@ def name_of(serializer: type[Any]) -> str:
 
 
 def operation_of(view: type[Any], method: str) -> str:
-    """RoundLaunchApi → round_launch; with the method where its address knows several."""
+    """RoundLaunchApi → round_launch; RoundListApi → round_list, and round_add to post to it."""
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", view.__name__.removesuffix("Api")).lower()
     known = [one for one in ("get", "post", "put", "patch", "delete") if hasattr(view, one)]
-    return name if len(known) == 1 else f"{name}_{method.lower()}"
+    if len(known) == 1 or method == "GET":
+        return name
+    return f"{name.removesuffix('_list')}_{DOES[method]}"
+
+
+DOES = {"POST": "add", "PUT": "set", "PATCH": "change", "DELETE": "remove"}

@@ -27,7 +27,7 @@ def test_every_example_does_what_it_says(live_server: Any, store: Path) -> None:
     at_home(shop, olga)
     round_collecting(shop)
     _token, secret = token_create(user=olga, name="docs", scopes=[scope.value for scope in Scope], days=1)
-    known = {"TIEBREAK": live_server.url, "TIEBREAK_TOKEN": secret, "ASSIGNMENT": str(held(shop, olga).pk)}
+    known = {"TIEBREAK_URL": live_server.url, "TIEBREAK_TOKEN": secret, "ASSIGNMENT": str(held(shop, olga).pk)}
 
     answers = []
     for example in re.findall(r"```sh\n(.*?)```", DOCS.read_text(), re.DOTALL):

@@ -1,0 +1,365 @@
+"""Every operation of the API as a method. Written by write_operations.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+from tiebreak_client import types
+from tiebreak_client.transport import LEFT_OUT, Transport
+
+
+class Operations(Transport):
+    """What can be done. Everything raises Problem where the server refuses."""
+
+    def assignment(self, slug: str, assignment_id: int) -> types.Assignment:
+        """One of your own pairs, to see it again. Scope: `judge`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/judge/assignments/{assignment_id}/")
+
+    def assignment_judge(
+        self,
+        slug: str,
+        assignment_id: int,
+        *,
+        answer: str,
+        criteria: dict[str, str] = LEFT_OUT,
+        points: dict[str, types.PointsInput] = LEFT_OUT,
+        reasons: list[str] = LEFT_OUT,
+        rationale: str = LEFT_OUT,
+        edit_left: str = LEFT_OUT,
+        edit_right: str = LEFT_OUT,
+        flags: list[Literal["unsafe", "personal", "broken", "author", "language", "cannot"]] = LEFT_OUT,
+        seconds: float = LEFT_OUT,
+        key: str = LEFT_OUT,
+        protocol: int | None = LEFT_OUT,
+    ) -> types.Given:
+        """Answer a pair that you hold, or correct your answer while the round collects. Scope: `judge`."""
+        return self._asked(
+            "POST",
+            f"/api/v1/projects/{slug}/judge/assignments/{assignment_id}/judge/",
+            body={
+                "answer": answer,
+                "criteria": criteria,
+                "points": points,
+                "reasons": reasons,
+                "rationale": rationale,
+                "edit_left": edit_left,
+                "edit_right": edit_right,
+                "flags": flags,
+                "seconds": seconds,
+                "key": key,
+                "protocol": protocol,
+            },
+        )
+
+    def assignment_skip(
+        self,
+        slug: str,
+        assignment_id: int,
+        *,
+        flags: list[Literal["unsafe", "personal", "broken", "author", "language", "cannot"]] = LEFT_OUT,
+    ) -> None:
+        """Pass on a pair, and say what is wrong with it, or not. Scope: `judge`."""
+        self._asked("POST", f"/api/v1/projects/{slug}/judge/assignments/{assignment_id}/skip/", body={"flags": flags})
+
+    def checkpoint(self, slug: str, checkpoint_id: int) -> types.Checkpoint:
+        """One checkpoint. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/checkpoints/{checkpoint_id}/")
+
+    def checkpoint_list(
+        self,
+        slug: str,
+        *,
+        kind: Literal["policy", "reward"] = LEFT_OUT,
+        limit: int = LEFT_OUT,
+        state: Literal["candidate", "promoted", "retired"] = LEFT_OUT,
+    ) -> Iterator[types.Checkpoint]:
+        """The checkpoints of a project, newest first. Scope: `read`."""
+        return self._pages(
+            f"/api/v1/projects/{slug}/checkpoints/", query={"kind": kind, "limit": limit, "state": state}
+        )
+
+    def checkpoint_promote(self, slug: str, checkpoint_id: int) -> types.Checkpoint:
+        """Make this the policy that the next round starts from; the one before retires. This also rolls back.
+        Scope: `train`.
+        """
+        return self._asked("POST", f"/api/v1/projects/{slug}/checkpoints/{checkpoint_id}/promote/")
+
+    def checkpoint_retire(self, slug: str, checkpoint_id: int) -> types.Checkpoint:
+        """Turn a candidate down. Scope: `train`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/checkpoints/{checkpoint_id}/retire/")
+
+    def comparison(self, slug: str, comparison_id: int) -> types.Comparison:
+        """One comparison. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/comparisons/{comparison_id}/")
+
+    def comparison_list(
+        self,
+        slug: str,
+        number: int,
+        *,
+        is_complete: bool | None = LEFT_OUT,
+        is_set_aside: bool | None = LEFT_OUT,
+        limit: int = LEFT_OUT,
+        prompt: int = LEFT_OUT,
+    ) -> Iterator[types.Comparison]:
+        """The comparisons of a round, in the order of their making. Scope: `read`."""
+        return self._pages(
+            f"/api/v1/projects/{slug}/rounds/{number}/comparisons/",
+            query={"is_complete": is_complete, "is_set_aside": is_set_aside, "limit": limit, "prompt": prompt},
+        )
+
+    def entrance(self, slug: str) -> types.Entrance:
+        """The guideline that you are to read, and what is asked about a pair. Scope: `judge`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/judge/")
+
+    def entrance_content(self, slug: str, *, content: Literal["accepted", "declined"]) -> None:
+        """Whether you want to see what the project warns about. Scope: `judge`."""
+        self._asked("POST", f"/api/v1/projects/{slug}/judge/content/", body={"content": content})
+
+    def guideline_acknowledge(self, slug: str, version: int) -> None:
+        """Say that you have read this version of the guideline. Scope: `judge`."""
+        self._asked("POST", f"/api/v1/projects/{slug}/judge/guidelines/{version}/read/")
+
+    def judge_alive(self, slug: str) -> None:
+        """You are still reading: what you hold stays yours, its lease begins anew. Scope: `judge`."""
+        self._asked("POST", f"/api/v1/projects/{slug}/judge/alive/")
+
+    def judge_next(self, slug: str) -> types.Next:
+        """Take the next pair, or the one that you hold already; or learn why there is none. Scope: `judge`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/judge/next/")
+
+    def judgment_list(
+        self,
+        slug: str,
+        number: int,
+        *,
+        comparison: int = LEFT_OUT,
+        is_current: bool | None = LEFT_OUT,
+        limit: int = LEFT_OUT,
+        rater: str = LEFT_OUT,
+    ) -> Iterator[types.Judgment]:
+        """The judgments of a round, in the order of their making; answers to hidden checks are none. Scope:
+        `export`.
+        """
+        return self._pages(
+            f"/api/v1/projects/{slug}/rounds/{number}/judgments/",
+            query={"comparison": comparison, "is_current": is_current, "limit": limit, "rater": rater},
+        )
+
+    def judgment_mine_add(self, slug: str, rows: Sequence[types.JudgmentMineListInput]) -> list[types.RowResult]:
+        """Answer many pairs that you hold: a list, or JSON lines. Each row is answered by itself. Scope: `judge`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/judge/judgments/", body=list(rows))
+
+    def judgment_mine_list(self, slug: str, *, limit: int = LEFT_OUT) -> Iterator[types.Given]:
+        """What you said in this project, newest first; answers that you corrected later too. POST sends many at
+        once. Scope: `judge`.
+        """
+        return self._pages(f"/api/v1/projects/{slug}/judge/judgments/", query={"limit": limit})
+
+    def lease_list(self, slug: str, number: int, *, limit: int = LEFT_OUT) -> Iterator[types.Lease]:
+        """Who holds what in a round right now. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/rounds/{number}/leases/", query={"limit": limit})
+
+    def lease_release(self, slug: str, number: int, assignment_id: int) -> None:
+        """Free the slot of somebody who holds a comparison. Scope: `write`."""
+        self._asked("POST", f"/api/v1/projects/{slug}/rounds/{number}/leases/{assignment_id}/release/")
+
+    def project(self, slug: str) -> types.Project:
+        """One project with its settings. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/")
+
+    def project_add(
+        self,
+        *,
+        name: str,
+        slug: str,
+        description: str = LEFT_OUT,
+        overlap: int = LEFT_OUT,
+        overlap_share: float = LEFT_OUT,
+        lease_minutes: int = LEFT_OUT,
+        prompts_per_round: int = LEFT_OUT,
+        comparisons_per_prompt: int = LEFT_OUT,
+        auto_promote: bool = LEFT_OUT,
+        flags_to_set_aside: int = LEFT_OUT,
+        content_warning: str = LEFT_OUT,
+        is_blurred: bool = LEFT_OUT,
+        exam_questions: int = LEFT_OUT,
+        exam_pass_share: float = LEFT_OUT,
+        exam_attempts: int = LEFT_OUT,
+        exam_again: bool = LEFT_OUT,
+        launch_at_judgments: int | None = LEFT_OUT,
+        launch_every_hours: int | None = LEFT_OUT,
+        base_model: str = LEFT_OUT,
+        preset: Literal[
+            "arena", "five_point", "forced_choice", "helpsteer", "hh", "llama2", "prism", "webgpt"
+        ] = LEFT_OUT,
+        guideline: str = LEFT_OUT,
+    ) -> types.Project:
+        """Start a project; you are its owner. Only people marked as staff may. Scope: `write`."""
+        return self._asked(
+            "POST",
+            "/api/v1/projects/",
+            body={
+                "name": name,
+                "description": description,
+                "overlap": overlap,
+                "overlap_share": overlap_share,
+                "lease_minutes": lease_minutes,
+                "prompts_per_round": prompts_per_round,
+                "comparisons_per_prompt": comparisons_per_prompt,
+                "auto_promote": auto_promote,
+                "flags_to_set_aside": flags_to_set_aside,
+                "content_warning": content_warning,
+                "is_blurred": is_blurred,
+                "exam_questions": exam_questions,
+                "exam_pass_share": exam_pass_share,
+                "exam_attempts": exam_attempts,
+                "exam_again": exam_again,
+                "launch_at_judgments": launch_at_judgments,
+                "launch_every_hours": launch_every_hours,
+                "slug": slug,
+                "base_model": base_model,
+                "preset": preset,
+                "guideline": guideline,
+            },
+        )
+
+    def project_change(
+        self,
+        slug: str,
+        *,
+        name: str = LEFT_OUT,
+        description: str = LEFT_OUT,
+        overlap: int = LEFT_OUT,
+        overlap_share: float = LEFT_OUT,
+        lease_minutes: int = LEFT_OUT,
+        prompts_per_round: int = LEFT_OUT,
+        comparisons_per_prompt: int = LEFT_OUT,
+        auto_promote: bool = LEFT_OUT,
+        flags_to_set_aside: int = LEFT_OUT,
+        content_warning: str = LEFT_OUT,
+        is_blurred: bool = LEFT_OUT,
+        exam_questions: int = LEFT_OUT,
+        exam_pass_share: float = LEFT_OUT,
+        exam_attempts: int = LEFT_OUT,
+        exam_again: bool = LEFT_OUT,
+        launch_at_judgments: int | None = LEFT_OUT,
+        launch_every_hours: int | None = LEFT_OUT,
+    ) -> types.Project:
+        """Change settings; what is left out stays as it is. Scope: `write`."""
+        return self._asked(
+            "PATCH",
+            f"/api/v1/projects/{slug}/",
+            body={
+                "name": name,
+                "description": description,
+                "overlap": overlap,
+                "overlap_share": overlap_share,
+                "lease_minutes": lease_minutes,
+                "prompts_per_round": prompts_per_round,
+                "comparisons_per_prompt": comparisons_per_prompt,
+                "auto_promote": auto_promote,
+                "flags_to_set_aside": flags_to_set_aside,
+                "content_warning": content_warning,
+                "is_blurred": is_blurred,
+                "exam_questions": exam_questions,
+                "exam_pass_share": exam_pass_share,
+                "exam_attempts": exam_attempts,
+                "exam_again": exam_again,
+                "launch_at_judgments": launch_at_judgments,
+                "launch_every_hours": launch_every_hours,
+            },
+        )
+
+    def project_list(self, *, limit: int = LEFT_OUT) -> Iterator[types.Membership]:
+        """The projects that you are in, whatever your role. Scope: `read`."""
+        return self._pages("/api/v1/projects/", query={"limit": limit})
+
+    def prompt(self, slug: str, prompt_id: int) -> types.Prompt:
+        """One prompt. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/prompts/{prompt_id}/")
+
+    def prompt_add(self, slug: str, rows: Sequence[types.PromptListInput]) -> list[types.RowResult]:
+        """Add prompts: a list, or JSON lines. Each row is answered: added, known already, or why it does not fit.
+        Scope: `write`.
+        """
+        return self._asked("POST", f"/api/v1/projects/{slug}/prompts/", body=list(rows))
+
+    def prompt_list(
+        self, slug: str, *, limit: int = LEFT_OUT, split: Literal["train", "holdout"] = LEFT_OUT, words: str = LEFT_OUT
+    ) -> Iterator[types.Prompt]:
+        """The prompts of a project, newest first. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/prompts/", query={"limit": limit, "split": split, "words": words})
+
+    def prompt_response_list(self, slug: str, prompt_id: int, *, limit: int = LEFT_OUT) -> Iterator[types.Response]:
+        """All answers to a prompt, newest first, with who wrote them. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/prompts/{prompt_id}/responses/", query={"limit": limit})
+
+    def round(self, slug: str, number: int) -> types.Round:
+        """One round. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/rounds/{number}/")
+
+    def round_abandon(self, slug: str, number: int) -> types.Round:
+        """Give a round up: its runs are cancelled, its judgments stay. Scope: `train`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/rounds/{number}/abandon/")
+
+    def round_add(self, slug: str) -> types.Round:
+        """Begin the next round: the policies write its answers. Scope: `train`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/rounds/")
+
+    def round_launch(
+        self,
+        slug: str,
+        number: int,
+        *,
+        preset: Literal["quick", "standard", "thorough"] = LEFT_OUT,
+        settings: dict[str, Any] = LEFT_OUT,
+    ) -> types.Round:
+        """Launch a collecting round: a preset, and settings that differ from it. Scope: `train`."""
+        return self._asked(
+            "POST", f"/api/v1/projects/{slug}/rounds/{number}/launch/", body={"preset": preset, "settings": settings}
+        )
+
+    def round_list(
+        self,
+        slug: str,
+        *,
+        limit: int = LEFT_OUT,
+        state: Literal["draft", "collecting", "frozen", "training", "evaluated", "closed", "abandoned"] = LEFT_OUT,
+    ) -> Iterator[types.Round]:
+        """The rounds of a project, newest first. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/rounds/", query={"limit": limit, "state": state})
+
+    def round_progress(self, slug: str, number: int) -> types.Progress:
+        """How far the judging of a round is. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/rounds/{number}/progress/")
+
+    def round_retry(self, slug: str, number: int) -> types.Run:
+        """Queue the stage again that failed or was cancelled. Scope: `train`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/rounds/{number}/retry/")
+
+    def run(self, slug: str, run_id: int) -> types.Run:
+        """One run: its state, and its report once it succeeded. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/runs/{run_id}/")
+
+    def run_cancel(self, slug: str, run_id: int) -> types.Run:
+        """Cancel a live run; its process stops within seconds. Scope: `train`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/runs/{run_id}/cancel/")
+
+    def run_event_list(
+        self, slug: str, run_id: int, *, kind: str = LEFT_OUT, limit: int = LEFT_OUT
+    ) -> Iterator[types.RunEvent]:
+        """What a run said, oldest first: ask again behind the last one to follow it. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/runs/{run_id}/events/", query={"kind": kind, "limit": limit})
+
+    def run_list(
+        self,
+        slug: str,
+        *,
+        kind: Literal["sft", "reward", "dpo", "evaluate", "generate", "score"] = LEFT_OUT,
+        limit: int = LEFT_OUT,
+        state: Literal["queued", "running", "succeeded", "failed", "cancelled"] = LEFT_OUT,
+    ) -> Iterator[types.Run]:
+        """The runs of a project, newest first. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/runs/", query={"kind": kind, "limit": limit, "state": state})
