@@ -48,7 +48,7 @@ class _Prepared:
     """What is prepared on one connection: statement → its name there, and its parameters in their order."""
 
     def __init__(self, ours: psycopg.Connection[TupleRow]) -> None:
-        self.adapting = Transformer(ours)
+        self.adapting = Transformer(ours.adapters)  # of `ours` itself, it would keep the connection for ever
         self.statements: dict[str, tuple[bytes, list[str]]] = {}
 
 

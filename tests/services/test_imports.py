@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.db.models import F
 
 from annotator.domain.agreement import Views, agreement_of
@@ -226,6 +227,35 @@ def test_an_imported_round_can_be_launched_and_frozen(shop: Project, store: Path
         better = record.first if record.prefer_first == 1 else record.second
         assert better.text.startswith("Good")
         assert (record.weight, record.strength) == (1, 1)
+
+
+def test_foreign_keys_are_looked_up_even_where_the_session_planned_to_read_a_small_table(
+    shop: Project, tmp_path: Path
+) -> None:
+    """A session that lived through an empty table made an import quadratic: minutes for six thousand pairs."""
+    imported(shop, written(tmp_path / "few.jsonl", *(row(number) for number in range(12))))
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
+        connection.check_constraints()  # so the plans of these checks are sequential, and kept
+        cursor.execute("SET LOCAL enable_indexscan = on; SET LOCAL enable_bitmapscan = on")
+        assert rows_passed() > 12 * 12
+        before = rows_passed()
+
+        imported(shop, written(tmp_path / "many.jsonl", *(row(number) for number in range(12, 200))))
+        connection.check_constraints()
+
+    assert rows_passed() - before < 1000
+
+
+def rows_passed() -> int:
+    """Rows of prompts and responses that this transaction read one after the other."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(seq_tup_read)::int FROM pg_stat_xact_user_tables"
+            " WHERE relname IN ('annotator_prompt', 'annotator_response')"
+        )
+        (found,) = cursor.fetchone()
+    return int(found)
 
 
 # --- real data ----------------------------------------------------------------
