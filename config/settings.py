@@ -352,12 +352,9 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1/",
-    "ENUM_NAME_OVERRIDES": {
-        "RoundStateEnum": "annotator.domain.lifecycles.RoundState",
-        "RunStateEnum": "annotator.domain.lifecycles.RunState",
-        "CheckpointStateEnum": "annotator.domain.lifecycles.CheckpointState",
-        "AssignmentStateEnum": "annotator.domain.lifecycles.AssignmentState",
-    },
+    # Words stand where they are used: as named parts, their names would need care.
+    "POSTPROCESSING_HOOKS": ["annotator.api.schema.tidied"],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
 # TIEBREAK_API_PER_MINUTE_TOKEN, TIEBREAK_API_PER_MINUTE_PERSON: requests that a token, and that a person with all of

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotator import access
+from annotator.api.fields import HIGHEST, NumberField
 from annotator.api.operation import Operation, fitting, person
 from annotator.api.pages import PAGING, page_of, paged
 from annotator.api.prompts import TurnSerializer
@@ -31,7 +32,6 @@ from annotator.services.judgments import judgment_submit
 
 MOST_JUDGMENTS = 500
 LONGEST_EDIT = 100_000
-HIGHEST = 2**63 - 1
 WHY = [step.value for step in Step if step is not Step.OPEN] + ["nothing_left"]
 
 
@@ -139,7 +139,7 @@ class SaidInput(serializers.Serializer[Any]):
         default=list,
         max_length=6,
     )
-    seconds = serializers.FloatField(required=False, default=0.0, min_value=0, max_value=86_400)
+    seconds = NumberField(required=False, default=0.0, min_value=0, max_value=86_400)
     key = serializers.UUIDField(required=False, help_text="Drawn by you: sending it twice stores one judgment.")
     protocol = serializers.IntegerField(
         required=False,

@@ -13,7 +13,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from rest_framework.authentication import SessionAuthentication
-from rest_framework.exceptions import Throttled
+from rest_framework.exceptions import Throttled, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -117,11 +117,21 @@ def person(request: Request) -> User:
 
 
 def fitting(serializer: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:
-    """The body, as `serializer` describes it. What does not fit becomes a problem that names the fields."""
+    """The body, as `serializer` describes it. What does not fit becomes a problem that names the fields.
+
+    A field that is misspelt must not silently change nothing.
+    """
     wanted = serializer(data=request.data)
     wanted.is_valid(raise_exception=True)
+    if unknown := unknown_in(wanted, request.data):
+        raise ValidationError(unknown)
     found: dict[str, Any] = wanted.validated_data
     return found
+
+
+def unknown_in(wanted: BaseSerializer[Any], data: dict[str, Any]) -> dict[str, list[str]]:
+    """Fields that came and that nobody knows, each with what is said about it."""
+    return {name: [_("There is no such field here.")] for name in sorted(set(data) - set(wanted.fields))[:20]}
 
 
 def asked(serializer: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:

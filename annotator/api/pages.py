@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from annotator.api.names import name_of
 from annotator.exceptions import InputInvalid
 
 Row = TypeVar("Row", bound=Model)
+Item = TypeVar("Item")
 USUAL, MOST = 50, 200
 HIGHEST = 2**63 - 1
 
@@ -41,9 +42,28 @@ def paged(
         rows = rows.filter(**{f"{name}__{'lt' if by.startswith('-') else 'gt'}": behind})
     found = list(rows[: limit + 1])
     shown = found[:limit]
-    following = _address(request, _value(shown[-1], name)) if len(found) > limit else None
+    end = _value(shown[-1], name) if len(found) > limit else None
+    return page_shown(request, output(shown, many=True).data, end)
+
+
+def paged_list(
+    request: Request, rows: Sequence[Item], output: Callable[..., serializers.BaseSerializer[Any]], *,
+    key: Callable[[Item], int],
+) -> Response:  # fmt: skip
+    """The same of rows that are in memory, in their own order; `key` tells them apart."""
+    begin, limit = 0, _limit(request)
+    if word := request.query_params.get("cursor"):
+        behind = _behind(word, int)
+        begin = next((place for place, row in enumerate(rows, 1) if key(row) == behind), len(rows))
+    shown = rows[begin : begin + limit]
+    return page_shown(request, output(shown, many=True).data, key(shown[-1]) if begin + limit < len(rows) else None)
+
+
+def page_shown(request: Request, results: Any, behind: Any) -> Response:
+    """A page with the address of the one that begins behind `behind`, None on the last one."""
+    following = None if behind is None else _address(request, behind)
     headers = {"Link": f'<{following}>; rel="next"'} if following else {}
-    return Response({"results": output(shown, many=True).data, "next": following}, headers=headers)
+    return Response({"results": results, "next": following}, headers=headers)
 
 
 @lru_cache(maxsize=100)

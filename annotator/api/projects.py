@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from annotator import access
 from annotator.api.auth import token_of
+from annotator.api.fields import share_field
 from annotator.api.operation import Operation, fitting, person, version_must_match
 from annotator.api.pages import PAGING, page_of, paged
 from annotator.domain.protocols import PRESETS as SCALES
@@ -38,9 +39,7 @@ class SettingsSerializer(serializers.Serializer[Project]):
     overlap = serializers.IntegerField(
         required=False, min_value=1, max_value=50, help_text="Judgments where several are wanted."
     )
-    overlap_share = serializers.FloatField(
-        required=False, min_value=0, max_value=1, help_text="Share that is judged more than once."
-    )
+    overlap_share = share_field(required=False, help_text="Share that is judged more than once.")
     lease_minutes = serializers.IntegerField(
         required=False, min_value=1, max_value=1440, help_text="How long an opened comparison stays reserved."
     )
@@ -53,7 +52,7 @@ class SettingsSerializer(serializers.Serializer[Project]):
     content_warning = serializers.CharField(required=False, allow_blank=True, max_length=4_000)
     is_blurred = serializers.BooleanField(required=False)
     exam_questions = serializers.IntegerField(required=False, min_value=0, max_value=100)
-    exam_pass_share = serializers.FloatField(required=False, min_value=0, max_value=1)
+    exam_pass_share = share_field(required=False)
     exam_attempts = serializers.IntegerField(required=False, min_value=1, max_value=10)
     exam_again = serializers.BooleanField(required=False)
     launch_at_judgments = serializers.IntegerField(

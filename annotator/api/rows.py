@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotator.api.errors import errors_in
+from annotator.api.operation import unknown_in
 from annotator.api.schema import FieldErrorOutput
 from annotator.exceptions import InputInvalid, TiebreakError
 
@@ -70,10 +71,12 @@ def rows_sent(
         wanted = serializer(data={} if isinstance(row, Unreadable) else row)
         if isinstance(row, Unreadable):
             results[number] = _refused("parse_error", row.problem)
-        elif wanted.is_valid():
+        elif wanted.is_valid() and not (unknown := unknown_in(wanted, row)):
             fitting[number] = wanted.validated_data
         else:
-            results[number] = _refused("input_invalid", _("Some fields do not fit."), list(errors_in(wanted.errors)))
+            results[number] = _refused(
+                "input_invalid", _("Some fields do not fit."), list(errors_in(wanted.errors or unknown))
+            )
     for number, came in zip(fitting, store(list(fitting.values())) if fitting else (), strict=True):
         if isinstance(came, TiebreakError):
             results[number] = _refused(came.code, came.message)

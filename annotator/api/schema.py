@@ -117,6 +117,22 @@ class Described(AutoSchema):
         return {"description": SAID[status], "content": {PROBLEM: {"schema": ref}}}
 
 
+def tidied(result: dict[str, Any], **_generator: Any) -> dict[str, Any]:
+    """The whole schema: what goes in has no other fields than those named, and no mark of the generator stays."""
+    for name, part in result["components"]["schemas"].items():
+        if name.endswith("Input"):
+            part["additionalProperties"] = False
+    _unmarked(result)
+    return result
+
+
+def _unmarked(part: Any) -> None:
+    if isinstance(part, dict):
+        part.pop("x-spec-enum-id", None)
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        _unmarked(inner)
+
+
 def _header(name: str, words: str, **schema: Any) -> dict[str, Any]:
     return {"name": name, "in": "header", "description": words, "schema": {"type": "string", **schema}}
 

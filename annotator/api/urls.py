@@ -2,7 +2,23 @@
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from annotator.api import checkpoints, comparisons, index, judging, projects, prompts, rounds, runs
+from annotator.api import (
+    checkpoints,
+    checks,
+    comparisons,
+    flags,
+    gold,
+    guidelines,
+    index,
+    judging,
+    members,
+    projects,
+    prompts,
+    protocols,
+    queue,
+    rounds,
+    runs,
+)
 from annotator.api.missing import MissingApi
 
 judge = [
@@ -17,9 +33,31 @@ judge = [
     path("assignments/<int:assignment_id>/skip/", judging.AssignmentSkipApi.as_view(), name="api-assignment-skip"),
 ]
 
+one_member = [
+    path("", members.MemberApi.as_view(), name="api-member"),
+    path("attempt/", members.MemberAttemptApi.as_view(), name="api-member-attempt"),
+    path("resume/", members.MemberResumeApi.as_view(), name="api-member-resume"),
+    path("exclude/", members.MemberExcludeApi.as_view(), name="api-member-exclude"),
+    path("include/", members.MemberIncludeApi.as_view(), name="api-member-include"),
+]
+
+hidden_checks = [
+    path("", checks.ChecksApi.as_view(), name="api-checks"),
+    path("pausing/", checks.ChecksPausingApi.as_view(), name="api-checks-pausing"),
+    path("raters/", checks.CheckedListApi.as_view(), name="api-checked"),
+    path("gold/", checks.GoldMissedListApi.as_view(), name="api-gold-missed"),
+]
+
+one_comparison = [
+    path("", comparisons.ComparisonApi.as_view(), name="api-comparison"),
+    path("set-aside/", flags.ComparisonSetAsideApi.as_view(), name="api-comparison-set-aside"),
+    path("put-back/", flags.ComparisonPutBackApi.as_view(), name="api-comparison-put-back"),
+]
+
 one_round = [
     path("", rounds.RoundApi.as_view(), name="api-round"),
     path("progress/", rounds.RoundProgressApi.as_view(), name="api-round-progress"),
+    path("queue/", queue.RoundQueueApi.as_view(), name="api-round-queue"),
     path("launch/", rounds.RoundLaunchApi.as_view(), name="api-round-launch"),
     path("abandon/", rounds.RoundAbandonApi.as_view(), name="api-round-abandon"),
     path("retry/", rounds.RoundRetryApi.as_view(), name="api-round-retry"),
@@ -44,12 +82,24 @@ one_checkpoint = [
 project: list[URLPattern | URLResolver] = [
     path("", projects.ProjectApi.as_view(), name="api-project"),
     path("judge/", include(judge)),
+    path("members/", members.MemberListApi.as_view(), name="api-members"),
+    path("members/<int:member_id>/", include(one_member)),
+    path("invitations/", members.InvitationListApi.as_view(), name="api-invitations"),
+    path("guidelines/", guidelines.GuidelineListApi.as_view(), name="api-guidelines"),
+    path("protocols/", protocols.ProtocolListApi.as_view(), name="api-protocols"),
+    path("gold/", gold.GoldListApi.as_view(), name="api-gold"),
+    path("gold/<int:gold_id>/retire/", gold.GoldRetireApi.as_view(), name="api-gold-retire"),
+    path("checks/", include(hidden_checks)),
+    path("flags/", flags.FlagListApi.as_view(), name="api-flags"),
+    path("queue/", queue.QueueApi.as_view(), name="api-queue"),
+    path("queue/wanted/", queue.QueueWantedApi.as_view(), name="api-queue-wanted"),
+    path("queue/first/", queue.QueueFirstApi.as_view(), name="api-queue-first"),
     path("prompts/", prompts.PromptListApi.as_view(), name="api-prompts"),
     path("prompts/<int:prompt_id>/", prompts.PromptApi.as_view(), name="api-prompt"),
     path("prompts/<int:prompt_id>/responses/", prompts.PromptResponseListApi.as_view(), name="api-prompt-responses"),
     path("rounds/", rounds.RoundListApi.as_view(), name="api-rounds"),
     path("rounds/<int:number>/", include(one_round)),
-    path("comparisons/<int:comparison_id>/", comparisons.ComparisonApi.as_view(), name="api-comparison"),
+    path("comparisons/<int:comparison_id>/", include(one_comparison)),
     path("runs/", runs.RunListApi.as_view(), name="api-runs"),
     path("runs/<int:run_id>/", include(one_run)),
     path("checkpoints/", checkpoints.CheckpointListApi.as_view(), name="api-checkpoints"),

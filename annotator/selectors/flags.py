@@ -56,3 +56,13 @@ def comparisons_flagged(project: Project, *, before: int | None = None) -> Page:
 
 def _open() -> QuerySet[Flag]:
     return Flag.objects.filter(settled_at=None)
+
+
+def flags_open(project: Project, *, kind: str = "", comparison: int | None = None) -> QuerySet[Flag]:
+    """One by one, with whoever raised them; what raters find wrong with gold is another matter."""
+    flags = _open().filter(assignment__comparison__round__project=project, assignment__comparison__gold=None)
+    if kind:
+        flags = flags.filter(kind=kind)
+    if comparison is not None:
+        flags = flags.filter(assignment__comparison=comparison)
+    return flags.select_related("assignment__rater")

@@ -42,6 +42,17 @@ def gold_asked(project: Project) -> list[tuple[str, list[Gold]]]:
     return [(USE_WORDS[use], [gold for gold in rows if gold.use == use]) for use in GoldUse]
 
 
+def gold_found(project: Project, *, use: str = "", is_retired: bool | None = None) -> QuerySet[Gold]:
+    """Each with how often it was `answered` in practice and exams, and how often right."""
+    rows = project.gold.annotate(
+        answered=Count("answers", filter=Q(answers__is_right__isnull=False)),
+        answered_right=Count("answers", filter=Q(answers__is_right=True)),
+    )
+    if use:
+        rows = rows.filter(use=use)
+    return rows if is_retired is None else rows.filter(retired_at__isnull=not is_retired)
+
+
 def exam_supply(project: Project) -> Supply:
     return Supply(project.exam_questions, len(gold_for(project, GoldUse.EXAM)))
 

@@ -62,6 +62,10 @@ class Operations(Transport):
         """Pass on a pair, and say what is wrong with it, or not. Scope: `judge`."""
         self._asked("POST", f"/api/v1/projects/{slug}/judge/assignments/{assignment_id}/skip/", body={"flags": flags})
 
+    def checked_list(self, slug: str, *, limit: int = LEFT_OUT) -> Iterator[types.Checked]:
+        """Who was checked, is paused or is excluded: who is stopped first, then by name. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/checks/raters/", query={"limit": limit})
+
     def checkpoint(self, slug: str, checkpoint_id: int) -> types.Checkpoint:
         """One checkpoint. Scope: `read`."""
         return self._asked("GET", f"/api/v1/projects/{slug}/checkpoints/{checkpoint_id}/")
@@ -89,6 +93,47 @@ class Operations(Transport):
         """Turn a candidate down. Scope: `train`."""
         return self._asked("POST", f"/api/v1/projects/{slug}/checkpoints/{checkpoint_id}/retire/")
 
+    def checks(self, slug: str) -> types.Checks:
+        """How the project checks its raters. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/checks/")
+
+    def checks_change(
+        self,
+        slug: str,
+        *,
+        gold: float = LEFT_OUT,
+        repeat: float = LEFT_OUT,
+        swap: float = LEFT_OUT,
+        min_seconds: float = LEFT_OUT,
+        gold_least: float | None = LEFT_OUT,
+        gold_after: int = LEFT_OUT,
+        consistency_least: float | None = LEFT_OUT,
+        consistency_after: int = LEFT_OUT,
+        fast_most: float | None = LEFT_OUT,
+        fast_after: int = LEFT_OUT,
+    ) -> types.Checks:
+        """Change rules, from the next pair on; what is left out stays as it is. Scope: `write`."""
+        return self._asked(
+            "PATCH",
+            f"/api/v1/projects/{slug}/checks/",
+            body={
+                "gold": gold,
+                "repeat": repeat,
+                "swap": swap,
+                "min_seconds": min_seconds,
+                "gold_least": gold_least,
+                "gold_after": gold_after,
+                "consistency_least": consistency_least,
+                "consistency_after": consistency_after,
+                "fast_most": fast_most,
+                "fast_after": fast_after,
+            },
+        )
+
+    def checks_pausing(self, slug: str) -> types.Checks:
+        """You have looked at why so many were paused: pause raters by themselves again. Scope: `people`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/checks/pausing/")
+
     def comparison(self, slug: str, comparison_id: int) -> types.Comparison:
         """One comparison. Scope: `read`."""
         return self._asked("GET", f"/api/v1/projects/{slug}/comparisons/{comparison_id}/")
@@ -109,6 +154,14 @@ class Operations(Transport):
             query={"is_complete": is_complete, "is_set_aside": is_set_aside, "limit": limit, "prompt": prompt},
         )
 
+    def comparison_put_back(self, slug: str, comparison_id: int) -> types.Comparison:
+        """Let it be judged and learnt from again; its flags so far are settled. Scope: `write`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/comparisons/{comparison_id}/put-back/")
+
+    def comparison_set_aside(self, slug: str, comparison_id: int) -> types.Comparison:
+        """Show it to nobody and leave it out of snapshots; its judgments stay. Scope: `write`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/comparisons/{comparison_id}/set-aside/")
+
     def entrance(self, slug: str) -> types.Entrance:
         """The guideline that you are to read, and what is asked about a pair. Scope: `judge`."""
         return self._asked("GET", f"/api/v1/projects/{slug}/judge/")
@@ -117,9 +170,86 @@ class Operations(Transport):
         """Whether you want to see what the project warns about. Scope: `judge`."""
         self._asked("POST", f"/api/v1/projects/{slug}/judge/content/", body={"content": content})
 
+    def flag_list(
+        self,
+        slug: str,
+        *,
+        comparison: int = LEFT_OUT,
+        kind: Literal["unsafe", "personal", "broken", "author", "language", "cannot"] = LEFT_OUT,
+        limit: int = LEFT_OUT,
+    ) -> Iterator[types.Flag]:
+        """Flags that nobody has settled yet, newest first. Scope: `read`."""
+        return self._pages(
+            f"/api/v1/projects/{slug}/flags/", query={"comparison": comparison, "kind": kind, "limit": limit}
+        )
+
+    def gold_add(
+        self,
+        slug: str,
+        *,
+        use: Literal["example", "practice", "exam", "check"],
+        messages: list[types.Turn],
+        first: str,
+        second: str,
+        right: list[Literal["first", "second", "tie", "both_good", "both_bad", "cannot_judge"]],
+        explanation: str,
+    ) -> types.Gold:
+        """Write gold down; a hidden check stands in the collecting round at once. Scope: `write`."""
+        return self._asked(
+            "POST",
+            f"/api/v1/projects/{slug}/gold/",
+            body={
+                "use": use,
+                "messages": messages,
+                "first": first,
+                "second": second,
+                "right": right,
+                "explanation": explanation,
+            },
+        )
+
+    def gold_list(
+        self,
+        slug: str,
+        *,
+        is_retired: bool | None = LEFT_OUT,
+        limit: int = LEFT_OUT,
+        use: Literal["example", "practice", "exam", "check"] = LEFT_OUT,
+    ) -> Iterator[types.Gold]:
+        """All gold, newest first, retired ones too. Scope: `read`."""
+        return self._pages(
+            f"/api/v1/projects/{slug}/gold/", query={"is_retired": is_retired, "limit": limit, "use": use}
+        )
+
+    def gold_missed_list(self, slug: str, *, limit: int = LEFT_OUT) -> Iterator[types.GoldMissed]:
+        """Hidden checks that are in use, the most often missed first. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/checks/gold/", query={"limit": limit})
+
+    def gold_retire(self, slug: str, gold_id: int) -> types.Gold:
+        """Ask it no more; rounds and exams that asked it keep it. Scope: `write`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/gold/{gold_id}/retire/")
+
     def guideline_acknowledge(self, slug: str, version: int) -> None:
         """Say that you have read this version of the guideline. Scope: `judge`."""
         self._asked("POST", f"/api/v1/projects/{slug}/judge/guidelines/{version}/read/")
+
+    def guideline_add(self, slug: str, *, text: str, must_read: bool = LEFT_OUT) -> types.Guideline:
+        """Publish the next version; the same text again changes nothing. Scope: `write`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/guidelines/", body={"text": text, "must_read": must_read})
+
+    def guideline_list(self, slug: str, *, limit: int = LEFT_OUT) -> Iterator[types.Guideline]:
+        """All versions of the guideline, newest first. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/guidelines/", query={"limit": limit})
+
+    def invitation_add(
+        self, slug: str, *, role: Literal["owner", "reviewer", "rater"] = LEFT_OUT, days: int = LEFT_OUT
+    ) -> types.InvitationMade:
+        """Invite somebody: send them the link, which is told here and nowhere else. Scope: `people`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/invitations/", body={"role": role, "days": days})
+
+    def invitation_list(self, slug: str, *, limit: int = LEFT_OUT) -> Iterator[types.Invitation]:
+        """Invitations that nobody has used yet and that have not run out, newest first. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/invitations/", query={"limit": limit})
 
     def judge_alive(self, slug: str) -> None:
         """You are still reading: what you hold stays yours, its lease begins anew. Scope: `judge`."""
@@ -164,6 +294,49 @@ class Operations(Transport):
     def lease_release(self, slug: str, number: int, assignment_id: int) -> None:
         """Free the slot of somebody who holds a comparison. Scope: `write`."""
         self._asked("POST", f"/api/v1/projects/{slug}/rounds/{number}/leases/{assignment_id}/release/")
+
+    def member(self, slug: str, member_id: int) -> types.Member:
+        """One member. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/members/{member_id}/")
+
+    def member_attempt(self, slug: str, member_id: int) -> types.Member:
+        """Grant one more attempt at the exam. Scope: `people`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/members/{member_id}/attempt/")
+
+    def member_change(
+        self,
+        slug: str,
+        member_id: int,
+        *,
+        role: Literal["owner", "reviewer", "rater"] = LEFT_OUT,
+        groups: list[str] = LEFT_OUT,
+    ) -> types.Member:
+        """Change role or groups; what is left out stays as it is. Scope: `people`."""
+        return self._asked(
+            "PATCH", f"/api/v1/projects/{slug}/members/{member_id}/", body={"role": role, "groups": groups}
+        )
+
+    def member_exclude(self, slug: str, member_id: int) -> types.Member:
+        """Give them no more pairs and learn nothing from their judgments, which stay where they are. Scope:
+        `people`.
+        """
+        return self._asked("POST", f"/api/v1/projects/{slug}/members/{member_id}/exclude/")
+
+    def member_include(self, slug: str, member_id: int) -> types.Member:
+        """Learn from their judgments again, and let them judge. Scope: `people`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/members/{member_id}/include/")
+
+    def member_list(self, slug: str, *, limit: int = LEFT_OUT) -> Iterator[types.Member]:
+        """The people of a project, by name. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/members/", query={"limit": limit})
+
+    def member_remove(self, slug: str, member_id: int) -> None:
+        """Take them out of the project; their judgments stay. Scope: `people`."""
+        self._asked("DELETE", f"/api/v1/projects/{slug}/members/{member_id}/")
+
+    def member_resume(self, slug: str, member_id: int) -> types.Member:
+        """Let a paused rater go on; their checks are counted anew from now. Scope: `people`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/members/{member_id}/resume/")
 
     def project(self, slug: str) -> types.Project:
         """One project with its settings. Scope: `read`."""
@@ -296,6 +469,84 @@ class Operations(Transport):
         """All answers to a prompt, newest first, with who wrote them. Scope: `read`."""
         return self._pages(f"/api/v1/projects/{slug}/prompts/{prompt_id}/responses/", query={"limit": limit})
 
+    def protocol_add(
+        self,
+        slug: str,
+        *,
+        preset: Literal["arena", "five_point", "forced_choice", "helpsteer", "hh", "llama2", "prism", "webgpt"],
+        outcomes: list[Literal["tie", "both_good", "both_bad", "cannot_judge"]] | None = LEFT_OUT,
+        criteria: list[types.Criterion] = LEFT_OUT,
+        ratings: list[str] = LEFT_OUT,
+        reason: Literal["off", "optional", "required"] = LEFT_OUT,
+        reason_min: int = LEFT_OUT,
+        reasons: list[str] = LEFT_OUT,
+        edit: bool = LEFT_OUT,
+    ) -> types.Protocol:
+        """Ask in this way from the next pair on; the same again changes nothing. Scope: `write`."""
+        return self._asked(
+            "POST",
+            f"/api/v1/projects/{slug}/protocols/",
+            body={
+                "preset": preset,
+                "outcomes": outcomes,
+                "criteria": criteria,
+                "ratings": ratings,
+                "reason": reason,
+                "reason_min": reason_min,
+                "reasons": reasons,
+                "edit": edit,
+            },
+        )
+
+    def protocol_list(self, slug: str, *, limit: int = LEFT_OUT) -> Iterator[types.Protocol]:
+        """All versions of the protocol, newest first. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/protocols/", query={"limit": limit})
+
+    def queue(self, slug: str) -> types.Queue:
+        """The settings of the queue, the groups of the project, and whose answers may meet. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/queue/")
+
+    def queue_change(
+        self,
+        slug: str,
+        *,
+        strategy: dict[str, float] = LEFT_OUT,
+        informative_by: Literal["ranking", "disagreement"] = LEFT_OUT,
+        control_share: float = LEFT_OUT,
+        adaptive_most: int | None = LEFT_OUT,
+        adaptive_certainty: float = LEFT_OUT,
+        daily_quota: int | None = LEFT_OUT,
+        tag_rules: list[types.Rule] = LEFT_OUT,
+    ) -> types.Queue:
+        """Change settings; what is left out stays as it is. A worker places what is collected by new rules. Scope:
+        `write`.
+        """
+        return self._asked(
+            "PATCH",
+            f"/api/v1/projects/{slug}/queue/",
+            body={
+                "strategy": strategy,
+                "informative_by": informative_by,
+                "control_share": control_share,
+                "adaptive_most": adaptive_most,
+                "adaptive_certainty": adaptive_certainty,
+                "daily_quota": daily_quota,
+                "tag_rules": tag_rules,
+            },
+        )
+
+    def queue_first(self, slug: str, *, one: types.Author, other: types.Author, priority: int) -> types.Moved:
+        """Put what compares two authors before, or behind, the rest of the collecting round. Scope: `write`."""
+        return self._asked(
+            "POST", f"/api/v1/projects/{slug}/queue/first/", body={"one": one, "other": other, "priority": priority}
+        )
+
+    def queue_wanted(self, slug: str, *, wanted: int) -> types.Moved:
+        """How many judgments each comparison of the collecting round gets; what is held or answered already stays.
+        Scope: `write`.
+        """
+        return self._asked("POST", f"/api/v1/projects/{slug}/queue/wanted/", body={"wanted": wanted})
+
     def round(self, slug: str, number: int) -> types.Round:
         """One round. Scope: `read`."""
         return self._asked("GET", f"/api/v1/projects/{slug}/rounds/{number}/")
@@ -334,6 +585,10 @@ class Operations(Transport):
     def round_progress(self, slug: str, number: int) -> types.Progress:
         """How far the judging of a round is. Scope: `read`."""
         return self._asked("GET", f"/api/v1/projects/{slug}/rounds/{number}/progress/")
+
+    def round_queue(self, slug: str, number: int) -> types.QueueHealth:
+        """Where the queue of a round stands, who holds what, and when it will be done. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/rounds/{number}/queue/")
 
     def round_retry(self, slug: str, number: int) -> types.Run:
         """Queue the stage again that failed or was cancelled. Scope: `train`."""

@@ -33,6 +33,48 @@ class Assignment(TypedDict):
     leased_until: str
 
 
+class Author(TypedDict):
+    """Who wrote answers: a checkpoint by its number, or else an imported model by its name."""
+
+    checkpoint: NotRequired[int | None]
+    name: NotRequired[str]
+
+
+class CheckRules(TypedDict):
+    """Shares are of the pairs that a rater gets, together at most one half. null as a bound: it pauses nobody."""
+
+    # Share that is gold of the use “check”.
+    gold: NotRequired[float]
+    # Share that the rater judged before, on the same sides.
+    repeat: NotRequired[float]
+    # Share that the rater judged before, on the other sides.
+    swap: NotRequired[float]
+    # A judgment in less time is too fast; 0: none is.
+    min_seconds: NotRequired[float]
+    # Pauses whose gold is right less often.
+    gold_least: NotRequired[float | None]
+    gold_after: NotRequired[int]
+    # Pauses who repeats themselves less.
+    consistency_least: NotRequired[float | None]
+    consistency_after: NotRequired[int]
+    # Pauses whose judgments are too fast.
+    fast_most: NotRequired[float | None]
+    fast_after: NotRequired[int]
+
+
+class Checked(TypedDict):
+    """A rater as the checks found them, since they were last resumed."""
+
+    member: int
+    username: str
+    paused_at: str | None
+    excluded_at: str | None
+    gold: Estimate
+    consistency: Estimate
+    swapped: Estimate
+    fast: Estimate
+
+
 class Checkpoint(TypedDict):
     id: int
     name: str
@@ -49,6 +91,11 @@ class Checkpoint(TypedDict):
     metrics: dict[str, Any]
     created_at: str
     promoted_at: str | None
+
+
+class Checks(TypedDict):
+    rules: CheckRules
+    pausing: Pausing
 
 
 class Choice(TypedDict):
@@ -87,13 +134,35 @@ class Criterion(TypedDict):
     answers: list[Choice]
 
 
+class Depth(TypedDict):
+    judgments: int
+    # Of the comparisons in play that have so many judgments.
+    share: Estimate
+
+
 class Entrance(TypedDict):
-    # What stands before the next pair.  * `paused` - paused * `content` - content * `declined` - declined *
-    # `guideline` - guideline * `exam` - exam * `quota` - quota * `nothing_left` - nothing_left
-    waiting: Literal["paused", "content", "declined", "guideline", "exam", "quota", "nothing_left"] | None
+    # What stands before the next pair.
+    waiting: Literal["paused", "content", "declined", "guideline", "exam", "quota", "nothing_left", None]
     guideline: GuidelineRead | None
     content_warning: str
     protocol: Asking
+
+
+class Estimate(TypedDict):
+    """A measured number with its 95 % interval."""
+
+    title: str
+    definition: str
+    # How it is written: share, coefficient, seconds, number, count.
+    kind: str
+    # null: nothing can be said; `reason` says why.
+    value: float | None
+    low: float | None
+    high: float | None
+    # What was counted, in `unit`.
+    n: int
+    unit: str
+    reason: str
 
 
 class FieldError(TypedDict):
@@ -101,6 +170,22 @@ class FieldError(TypedDict):
     pointer: str
     detail: str
     code: str
+
+
+class Flag(TypedDict):
+    id: int
+    kind: Literal["unsafe", "personal", "broken", "author", "language", "cannot"]
+    comparison: int
+    rater: str
+    created_at: str
+
+
+class Forecast(TypedDict):
+    # Judgments that are still wanted.
+    left: int
+    per_hour: Estimate
+    # To finish, at that pace.
+    seconds: Estimate
 
 
 class Given(TypedDict):
@@ -116,11 +201,82 @@ class Given(TypedDict):
     created_at: str
 
 
+class Gold(TypedDict):
+    id: int
+    use: Literal["example", "practice", "exam", "check"]
+    messages: list[Turn]
+    first: str
+    second: str
+    right: list[Literal["first", "second", "tie", "both_good", "both_bad", "cannot_judge"]]
+    explanation: str
+    # Answers in practice and exams.
+    answered: int
+    answered_right: int
+    created_at: str
+    # Since when it is asked no more.
+    retired_at: str | None
+
+
+class GoldMissed(TypedDict):
+    """How raters answered a hidden check. Many misses say something about the gold as well."""
+
+    gold: int
+    right: Estimate
+    flags: int
+
+
+class Group(TypedDict):
+    name: str
+    members: int
+    # Whether a rule hands comparisons to nobody else.
+    is_asked: bool
+
+
+class Guideline(TypedDict):
+    version: int
+    # Markdown.
+    text: str
+    # Whether raters are asked to read it before their next pair.
+    must_read: bool
+    published_by: NotRequired[str | None]
+    # Raters of the project who have said that they read it.
+    read_by: int
+    created_at: str
+
+
 class GuidelineRead(TypedDict):
     version: int
     text: str
     must_read: bool
     created_at: str
+
+
+class Holder(TypedDict):
+    username: str
+    user: int
+    leases: int
+    # Since when the oldest one lasts.
+    since: str
+    # When the first one runs out.
+    until: str
+
+
+class Invitation(TypedDict):
+    id: int
+    role: Literal["owner", "reviewer", "rater"]
+    created_by: str
+    created_at: str
+    expires_at: str
+
+
+class InvitationMade(TypedDict):
+    id: int
+    role: Literal["owner", "reviewer", "rater"]
+    created_by: str
+    created_at: str
+    expires_at: str
+    # Told once: whoever opens it becomes a member, once.
+    link: str | None
 
 
 class Judgment(TypedDict):
@@ -174,25 +330,61 @@ class Lease(TypedDict):
     leased_until: str
 
 
+class Member(TypedDict):
+    id: int
+    user: int
+    username: str
+    role: Literal["owner", "reviewer", "rater"]
+    # Audiences that they belong to.
+    groups: list[str]
+    # Since when they get no pairs, by the checks.
+    paused_at: str | None
+    # What was measured then; empty for who is not paused.
+    paused_reason: dict[str, Any]
+    # Since when nothing is learnt from them.
+    excluded_at: str | None
+    judgments: int
+    last_judged_at: str | None
+    exam_passed: bool
+    exams_failed: int
+    created_at: str
+
+
 class Membership(TypedDict):
     slug: str
     name: str
     description: str
-    # Your role there.  * `owner` - Owner * `reviewer` - Reviewer * `rater` - Rater
+    # Your role there.
     role: Literal["owner", "reviewer", "rater"]
     # Number of its newest round.
     round: int | None
     round_state: str | None
 
 
+class Moved(TypedDict):
+    # Comparisons that this changed.
+    changed: int
+
+
 class Next(TypedDict):
-    # Why there is no pair; null when there is.  * `paused` - paused * `content` - content * `declined` - declined *
-    # `guideline` - guideline * `exam` - exam * `quota` - quota * `nothing_left` - nothing_left
-    waiting: Literal["paused", "content", "declined", "guideline", "exam", "quota", "nothing_left"] | None
+    # Why there is no pair; null when there is.
+    waiting: Literal["paused", "content", "declined", "guideline", "exam", "quota", "nothing_left", None]
     assignment: Assignment | None
     protocol: Asking
     # Newest version of the guideline.
     guideline: int | None
+
+
+class Pausing(TypedDict):
+    """Whether raters are paused by themselves: it stops when too many were within a day, until an owner has
+    looked.
+    """
+
+    stopped_at: str | None
+    # Within a day, of the active ones.
+    paused: int
+    # Raters who judged within a week.
+    active: int
 
 
 class Points(TypedDict):
@@ -266,6 +458,58 @@ class PromptListInput(TypedDict):
     source: NotRequired[str]
 
 
+class Protocol(TypedDict):
+    """One version of what a project asks. Judgments keep the one that they were given under."""
+
+    id: int
+    version: int
+    preset: Literal["arena", "five_point", "forced_choice", "helpsteer", "hh", "llama2", "prism", "webgpt"]
+    outcomes: list[Literal["tie", "both_good", "both_bad", "cannot_judge"]]
+    criteria: list[Criterion]
+    # What each answer gets 0 to 4 points for.
+    ratings: list[str]
+    reason: Literal["off", "optional", "required"]
+    # Characters that a required reason has.
+    reason_min: int
+    # Sentences to tick.
+    reasons: list[str]
+    # Whether the better answer may be improved.
+    edit: bool
+    created_at: str
+
+
+class Queue(TypedDict):
+    # Order → parts of the claims; only their ratio counts. Orders: in_order, random, fewest, started, informative.
+    strategy: NotRequired[dict[str, float]]
+    informative_by: NotRequired[Literal["ranking", "disagreement"]]
+    # Drawn and handed out by chance; from the next round on.
+    control_share: NotRequired[float]
+    # While judgments leave it open, one more is wanted, up to this many; null: off.
+    adaptive_most: NotRequired[int | None]
+    adaptive_certainty: NotRequired[float]
+    # Judgments of a person in a day.
+    daily_quota: NotRequired[int | None]
+    tag_rules: NotRequired[list[Rule]]
+    groups: list[Group]
+    # Whose answers may meet.
+    authors: list[Author]
+
+
+class QueueHealth(TypedDict):
+    comparisons: int
+    wanted: int
+    answered: int
+    set_aside: int
+    # Leases now; `is_many`: there are at least so many.
+    held: int
+    is_many: bool
+    holders: list[Holder]
+    finished: Estimate
+    depths: list[Depth]
+    # null: the round does not collect.
+    forecast: Forecast | None
+
+
 class Response(TypedDict):
     id: int
     prompt: int
@@ -304,6 +548,15 @@ class RowResult(TypedDict):
     # Why it was refused, for people.
     detail: str
     errors: list[FieldError]
+
+
+class Rule(TypedDict):
+    """What holds for prompts with this tag. Of several rules that fit, the first one holds."""
+
+    tag: str
+    # The only people asked; empty: all.
+    group: NotRequired[str]
+    priority: NotRequired[int]
 
 
 class Run(TypedDict):

@@ -89,6 +89,11 @@ def test_every_refusal_is_a_problem_that_names_its_fields(cast: Cast, program_of
     assert (problem["code"], problem["status"]) == ("input_invalid", 422)
     assert {error["pointer"] for error in problem["errors"]} == {"/overlap", "/name"}
 
+    misspelt = olga.patch(SHOP, {"overlapp": 3}, content_type="application/json").json()
+    assert [error["pointer"] for error in misspelt["errors"]] == ["/overlapp"]
+    [row] = sent(olga, [{**question("Yes?"), "sauce": "mail"}]).json()
+    assert (row["status"], row["errors"][0]["pointer"]) == ("refused", "/sauce")
+
     for address, method, status, code in (
         ("/api/nowhere", "get", 404, "not_found"),
         ("/api/v1/projects/none/", "get", 404, "not_found"),
