@@ -20,6 +20,7 @@ from annotator.models import (
     Assignment,
     Checkpoint,
     Comparison,
+    Dataset,
     Delivery,
     Gold,
     Guideline,
@@ -260,6 +261,14 @@ def snapshot_of(member: Member, version: int) -> Snapshot:
     return _only(
         rows.filter(version=version, project=member.project_id),
         _("There is no snapshot %(number)s in this project.") % {"number": version},
+    )
+
+
+def dataset_of(member: Member, version: int) -> Dataset:
+    rows = Dataset.objects.select_related("project", "made_by")
+    return _only(
+        rows.filter(version=version, project=member.project_id),
+        _("There is no dataset %(number)s in this project.") % {"number": version},
     )
 
 

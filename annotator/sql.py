@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -42,6 +42,17 @@ def rows(statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> lis
             cursor.execute(statement, parameters)
             result = cursor.pgresult
             return cursor.fetchall() if result and result.nfields else []
+
+
+def stream(statement: str, parameters: Sequence[Any] | dict[str, Any], *, size: int = 1000) -> Iterator[TupleRow]:
+    """The same, `size` rows in memory at a time, while Postgres works on the next ones; JSON comes as text.
+
+    It is one statement, so a pooler may share the connection. Until its end the connection does nothing else.
+    """
+    connection.ensure_connection()
+    ours: psycopg.Connection[TupleRow] = connection.connection
+    with connection.wrap_database_errors, psycopg.Cursor(ours) as cursor:
+        yield from cursor.stream(statement, parameters, size=size)
 
 
 class _Prepared:

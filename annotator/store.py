@@ -25,6 +25,10 @@ def snapshot_folder(slug: str, version: int) -> str:
     return f"snapshots/{slug}/v{version}"
 
 
+def dataset_folder(slug: str, version: int) -> str:
+    return f"datasets/{slug}/v{version}"
+
+
 def logprobs_folder() -> str:
     """Log-probabilities of references, by content: runs of all rounds and projects share them."""
     return "cache/logprobs"

@@ -19,6 +19,7 @@ from annotator.post import webhook_post
 from annotator.services.assignments import assignments_sweep
 from annotator.services.checks import raters_check
 from annotator.services.comparisons import comparisons_place, rounds_to_place
+from annotator.services.datasets import dataset_execute, datasets_to_ring
 from annotator.services.events import judgments_tell
 from annotator.services.figures import figures_refresh
 from annotator.services.imports import import_execute, imports_to_ring
@@ -52,6 +53,8 @@ def tick() -> None:
         place.apply_async((round_id,), queue="default")
     for import_id in imports_to_ring():
         import_ring.apply_async((import_id,), queue="generate")
+    for dataset_id in datasets_to_ring():
+        dataset_ring.apply_async((dataset_id,), queue="generate")
 
 
 @shared_task(ignore_result=True)
@@ -69,6 +72,12 @@ def place_soon(round_id: int) -> None:
 def import_ring(import_id: int) -> None:
     """Read an import if it still waits for a worker."""
     import_execute(import_id=import_id)
+
+
+@shared_task(ignore_result=True)
+def dataset_ring(dataset_id: int) -> None:
+    """Write a dataset if it still waits for a worker."""
+    dataset_execute(dataset_id=dataset_id)
 
 
 @shared_task(ignore_result=True)

@@ -55,7 +55,7 @@ SERVICES_IN_ORDER = (
     "events", "webhooks", "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "queue",
     "scores", "gold", "flags", "assignments", "checks", "judgments", "adjudication", "raters", "sittings", "snapshots",
     "checkpoints", "rewards", "runs", "scoring", "rounds", "import_batches", "imports", "tokens",
-    "receipts", "figures",
+    "receipts", "figures", "dataset_files", "datasets",
 )  # fmt: skip
 
 

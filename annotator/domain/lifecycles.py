@@ -1,4 +1,4 @@
-"""The lives of rounds, assignments, runs, imports and checkpoints, each as one table.
+"""The lives of rounds, assignments, runs, imports, datasets and checkpoints, each as one table.
 
 Services consult ALLOWED before they change a state; the tests walk it.
 """
@@ -45,6 +45,14 @@ class ImportState(StrEnum):
     STOPPED = _("stopped")  # by a person; what went in before stays
 
 
+class DatasetState(StrEnum):
+    WAITING = _("waiting")  # for a worker
+    WRITING = _("writing")  # a worker claimed it and sends heartbeats
+    READY = _("ready")  # whole, and never changed again
+    BROKEN = _("broken")  # nothing of it is kept
+    STOPPED = _("stopped")  # by a person; nothing of it is kept
+
+
 class RunKind(StrEnum):
     SFT = "sft"
     REWARD = "reward"
@@ -60,48 +68,71 @@ class CheckpointState(StrEnum):
     RETIRED = _("retired")  # was promoted once, or was turned down
 
 
-ALLOWED: dict[StrEnum, frozenset[StrEnum]] = {
-    RoundState.DRAFT: frozenset({RoundState.COLLECTING, RoundState.ABANDONED}),
-    RoundState.COLLECTING: frozenset({RoundState.FROZEN, RoundState.ABANDONED}),
-    RoundState.FROZEN: frozenset({RoundState.TRAINING, RoundState.ABANDONED}),
-    RoundState.TRAINING: frozenset({RoundState.EVALUATED, RoundState.ABANDONED}),
-    RoundState.EVALUATED: frozenset({RoundState.CLOSED, RoundState.ABANDONED}),
-    RoundState.CLOSED: frozenset({RoundState.ABANDONED}),
-    RoundState.ABANDONED: frozenset(),
-    AssignmentState.HELD: frozenset({AssignmentState.ANSWERED, AssignmentState.SKIPPED, AssignmentState.LAPSED}),
-    # The same rater may take up again what lapsed or was skipped, if a slot is still free.
-    AssignmentState.LAPSED: frozenset({AssignmentState.HELD, AssignmentState.ANSWERED, AssignmentState.SKIPPED}),
-    AssignmentState.SKIPPED: frozenset({AssignmentState.HELD}),
-    AssignmentState.ANSWERED: frozenset(),
-    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.FAILED}),
-    # running → running: a new attempt after the worker went silent; running → queued: its process was killed.
-    RunState.RUNNING: frozenset(
-        {RunState.RUNNING, RunState.QUEUED, RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED}
-    ),
-    RunState.SUCCEEDED: frozenset(),
-    RunState.FAILED: frozenset(),
-    RunState.CANCELLED: frozenset(),
-    ImportState.UPLOADED: frozenset({ImportState.RECOGNISED}),
-    # recognised → recognised: to be read in another way.
-    ImportState.RECOGNISED: frozenset({ImportState.RECOGNISED, ImportState.WAITING}),
-    ImportState.WAITING: frozenset({ImportState.READING, ImportState.STOPPED}),
-    # reading → reading: a new attempt after the worker went silent.
-    ImportState.READING: frozenset(
-        {ImportState.READING, ImportState.IMPORTED, ImportState.BROKEN, ImportState.STOPPED}
-    ),
-    ImportState.IMPORTED: frozenset(),
-    # Both go on behind the last row that is in.
-    ImportState.BROKEN: frozenset({ImportState.WAITING}),
-    ImportState.STOPPED: frozenset({ImportState.WAITING}),
-    CheckpointState.CANDIDATE: frozenset({CheckpointState.PROMOTED, CheckpointState.RETIRED}),
-    CheckpointState.PROMOTED: frozenset({CheckpointState.RETIRED}),
-    CheckpointState.RETIRED: frozenset({CheckpointState.PROMOTED}),
+# By kind, because states of two kinds may have the same word.
+ALLOWED: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
+    RoundState: {
+        RoundState.DRAFT: frozenset({RoundState.COLLECTING, RoundState.ABANDONED}),
+        RoundState.COLLECTING: frozenset({RoundState.FROZEN, RoundState.ABANDONED}),
+        RoundState.FROZEN: frozenset({RoundState.TRAINING, RoundState.ABANDONED}),
+        RoundState.TRAINING: frozenset({RoundState.EVALUATED, RoundState.ABANDONED}),
+        RoundState.EVALUATED: frozenset({RoundState.CLOSED, RoundState.ABANDONED}),
+        RoundState.CLOSED: frozenset({RoundState.ABANDONED}),
+        RoundState.ABANDONED: frozenset(),
+    },
+    AssignmentState: {
+        AssignmentState.HELD: frozenset({AssignmentState.ANSWERED, AssignmentState.SKIPPED, AssignmentState.LAPSED}),
+        # The same rater may take up again what lapsed or was skipped, if a slot is still free.
+        AssignmentState.LAPSED: frozenset({AssignmentState.HELD, AssignmentState.ANSWERED, AssignmentState.SKIPPED}),
+        AssignmentState.SKIPPED: frozenset({AssignmentState.HELD}),
+        AssignmentState.ANSWERED: frozenset(),
+    },
+    RunState: {
+        RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED, RunState.FAILED}),
+        # running → running: a new attempt after the worker went silent; running → queued: its process was killed.
+        RunState.RUNNING: frozenset(
+            {RunState.RUNNING, RunState.QUEUED, RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED}
+        ),
+        RunState.SUCCEEDED: frozenset(),
+        RunState.FAILED: frozenset(),
+        RunState.CANCELLED: frozenset(),
+    },
+    ImportState: {
+        ImportState.UPLOADED: frozenset({ImportState.RECOGNISED}),
+        # recognised → recognised: to be read in another way.
+        ImportState.RECOGNISED: frozenset({ImportState.RECOGNISED, ImportState.WAITING}),
+        ImportState.WAITING: frozenset({ImportState.READING, ImportState.STOPPED}),
+        # reading → reading: a new attempt after the worker went silent.
+        ImportState.READING: frozenset(
+            {ImportState.READING, ImportState.IMPORTED, ImportState.BROKEN, ImportState.STOPPED}
+        ),
+        ImportState.IMPORTED: frozenset(),
+        # Both go on behind the last row that is in.
+        ImportState.BROKEN: frozenset({ImportState.WAITING}),
+        ImportState.STOPPED: frozenset({ImportState.WAITING}),
+    },
+    DatasetState: {
+        DatasetState.WAITING: frozenset({DatasetState.WRITING, DatasetState.STOPPED}),
+        # writing → writing: a new attempt after the worker went silent.
+        DatasetState.WRITING: frozenset(
+            {DatasetState.WRITING, DatasetState.READY, DatasetState.BROKEN, DatasetState.STOPPED}
+        ),
+        DatasetState.READY: frozenset(),
+        # Both begin again from the first row.
+        DatasetState.BROKEN: frozenset({DatasetState.WAITING}),
+        DatasetState.STOPPED: frozenset({DatasetState.WAITING}),
+    },
+    CheckpointState: {
+        CheckpointState.CANDIDATE: frozenset({CheckpointState.PROMOTED, CheckpointState.RETIRED}),
+        CheckpointState.PROMOTED: frozenset({CheckpointState.RETIRED}),
+        CheckpointState.RETIRED: frozenset({CheckpointState.PROMOTED}),
+    },
 }
 
 LIVE_IMPORT = (ImportState.WAITING, ImportState.READING)
+LIVE_DATASET = (DatasetState.WAITING, DatasetState.WRITING)
 LIVE_RUN = (RunState.QUEUED, RunState.RUNNING)
 OPEN_ROUND = (RoundState.DRAFT, RoundState.COLLECTING)
 
 
 def is_allowed(before: StrEnum, after: StrEnum) -> bool:
-    return after in ALLOWED[before]
+    return after in ALLOWED[type(before)][before]

@@ -2,6 +2,7 @@
 
 from annotator.models.adjudications import Adjudication
 from annotator.models.comparisons import Assignment, Comparison
+from annotator.models.datasets import Dataset
 from annotator.models.figures import Figure
 from annotator.models.flags import Flag
 from annotator.models.gold import Gold, Sitting, SittingAnswer
@@ -36,6 +37,7 @@ __all__ = [
     "CheckpointKind",
     "Comparison",
     "Content",
+    "Dataset",
     "Delivery",
     "DeliveryState",
     "Figure",

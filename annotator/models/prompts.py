@@ -26,7 +26,8 @@ class PromptManager(models.Manager["Prompt"]):
 class Prompt(models.Model):
     """A conversation that wants an answer. Rows never change; the split is fixed by the content.
 
-    gold  what it was made of, to check raters; `objects` leaves it out
+    source   where it came from; `license` under which terms, as that place says it
+    gold     what it was made of, to check raters; `objects` leaves it out
     """
 
     project = models.ForeignKey("annotator.Project", models.CASCADE, related_name="prompts")
@@ -35,6 +36,7 @@ class Prompt(models.Model):
     split = models.CharField(max_length=10, choices=Split.choices)
     tags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
     source = models.CharField(max_length=200, blank=True)
+    license = models.CharField(max_length=100, blank=True, default="", db_default="")
     gold = models.OneToOneField("annotator.Gold", models.CASCADE, null=True, related_name="prompt")
     created_at = models.DateTimeField(default=timezone.now)
 

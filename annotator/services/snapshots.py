@@ -5,14 +5,13 @@ from __future__ import annotations
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
 
 from django.db import transaction
 from django.db.models import Count, Max, Q
 from django.utils import timezone
 
 from annotator import store
-from annotator.domain.aggregation import Consensus, Target, target_of, targets_of
+from annotator.domain.aggregation import Consensus, Target, target_adjudicated, target_of, targets_of
 from annotator.domain.lifecycles import RoundState
 from annotator.domain.verdicts import Outcome, Verdict
 from annotator.domain.webhooks import EventKind
@@ -151,7 +150,7 @@ def _records(
             counts["judgments"] += len(verdicts[comparison.pk])
             target = _target(verdicts[comparison.pk], OVERALL, comparison, agreed)
             if comparison.pk in decided:
-                target = _decided(decided[comparison.pk], target)
+                target = target_adjudicated(decided[comparison.pk].verdict, target)
             if target is None:
                 counts["comparisons_nobody_could_judge"] += 1
                 continue
@@ -199,12 +198,6 @@ def _pages(round: Round) -> Iterator[list[Comparison]]:
 def _target(verdicts: list[Verdict], criterion: str, comparison: Comparison, agreed: Agreed) -> Target | None:
     """A judgment that came in after the others were looked at together counts as a vote where it is the only one."""
     return agreed.get(criterion, {}).get(comparison.pk) or target_of(verdicts)
-
-
-def _decided(adjudication: Adjudication, votes: Target | None) -> Target | None:
-    """What one person decided stands above the votes; it weighs as much as they did, and at least one judgment."""
-    said = target_of([adjudication.verdict])
-    return said and replace(said, weight=max(votes.weight if votes else 1.0, 1.0))
 
 
 def _criteria(

@@ -8,19 +8,20 @@ from annotator.domain.lifecycles import (
     ALLOWED,
     AssignmentState,
     CheckpointState,
+    DatasetState,
     ImportState,
     RoundState,
     RunState,
     is_allowed,
 )
 
-LIVES = [RoundState, AssignmentState, RunState, ImportState, CheckpointState]
+LIVES = [RoundState, AssignmentState, RunState, ImportState, DatasetState, CheckpointState]
 
 
 @pytest.mark.parametrize("states", LIVES)
 def test_every_state_has_a_row_and_leads_only_to_its_own_kind(states: type[StrEnum]) -> None:
     for state in states:
-        assert all(isinstance(after, states) for after in ALLOWED[state])
+        assert all(isinstance(after, states) for after in ALLOWED[states][state])
 
 
 @pytest.mark.parametrize(
@@ -30,13 +31,14 @@ def test_every_state_has_a_row_and_leads_only_to_its_own_kind(states: type[StrEn
         (AssignmentState, AssignmentState.HELD),
         (RunState, RunState.QUEUED),
         (ImportState, ImportState.UPLOADED),
+        (DatasetState, DatasetState.WAITING),
         (CheckpointState, CheckpointState.CANDIDATE),
     ],
 )
 def test_every_state_can_be_reached_from_the_first(states: type[StrEnum], start: StrEnum) -> None:
     reached, waiting = {start}, [start]
     while waiting:
-        for after in ALLOWED[waiting.pop()] - reached:
+        for after in ALLOWED[states][waiting.pop()] - reached:
             reached.add(after)
             waiting.append(after)
 

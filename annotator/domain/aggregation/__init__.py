@@ -13,7 +13,7 @@ from annotator.domain.aggregation.consensus import Consensus, Targets, targets_o
 from annotator.domain.aggregation.dawid_skene import DawidSkene, dawid_skene_fit
 from annotator.domain.aggregation.joint import Joint, joint_fit
 from annotator.domain.aggregation.standing import Habit, Standing, standings_of
-from annotator.domain.aggregation.votes import Target, target_of
+from annotator.domain.aggregation.votes import Target, target_adjudicated, target_of, target_of_counts
 
 __all__ = [
     "Consensus",
@@ -27,6 +27,8 @@ __all__ = [
     "dawid_skene_fit",
     "joint_fit",
     "standings_of",
+    "target_adjudicated",
     "target_of",
+    "target_of_counts",
     "targets_of",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from annotator.domain.verdicts import Outcome, Verdict
 
@@ -34,14 +34,26 @@ def target_of(verdicts: Sequence[Verdict]) -> Target | None:
     Worked: votes A, A, tie give prefer_first = (1 + 1 + ½) / 3 = 0.8333.
     """
     counted = [verdict for verdict in verdicts if verdict.outcome is not Outcome.CANNOT_JUDGE]
-    if not counted:
-        return None
     decided = [verdict.value for verdict in counted if verdict.outcome is Outcome.PREFER and verdict.value is not None]
-    equal = len(counted) - len(decided)
-    first_wins = sum(value < 0 for value in decided)
+    first = sum(value < 0 for value in decided)
+    strength = sum(abs(value) for value in decided)
+    return target_of_counts(first, len(decided) - first, len(counted) - len(decided), strength)
+
+
+def target_of_counts(first: int, second: int, equal: int, strength: float) -> Target | None:
+    """The same of votes that were counted: for first, for second, for neither; `strength` is the sum of |value|."""
+    votes = first + second + equal
+    if not votes:
+        return None
     return Target(
-        prefer_first=(first_wins + equal / 2) / len(counted),
-        weight=float(len(counted)),
-        tie_share=equal / len(counted),
-        strength=sum(abs(value) for value in decided) / len(decided) if decided else 0.0,
+        prefer_first=(first + equal / 2) / votes,
+        weight=float(votes),
+        tie_share=equal / votes,
+        strength=strength / (first + second) if first + second else 0.0,
     )
+
+
+def target_adjudicated(verdict: Verdict, votes: Target | None) -> Target | None:
+    """What one person decided stands above the votes; it weighs as much as they did, and at least one judgment."""
+    said = target_of([verdict])
+    return said and replace(said, weight=max(votes.weight if votes else 1.0, 1.0))

@@ -1,0 +1,304 @@
+"""A project's data leaves: asked for by a person, written by a worker, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from struct import Struct
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Max, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from annotator import store
+from annotator.domain.datasets.facts import Asked, Pair, Rows, Said
+from annotator.domain.datasets.filters import Filters
+from annotator.domain.datasets.shapes import SHAPES, Rowing, Shape
+from annotator.domain.lifecycles import LIVE_DATASET, DatasetState
+from annotator.domain.splits import HOLDOUT_SHARE
+from annotator.exceptions import InputInvalid, StateNotAllowed
+from annotator.models import Dataset, Project, Split, User
+from annotator.selectors.datasets import (
+    Moment,
+    lone_in,
+    moment_of,
+    pairs_in,
+    prompts_in,
+    ranges,
+    said_in,
+    versions_asked,
+)
+from annotator.services.dataset_files import BUFFER, FORMATS, RowFile
+from training.contract import MANIFEST, file_sha256, folder_whole_or_absent
+
+SILENT_AFTER = timedelta(minutes=5)  # a worker that sends no heartbeat for so long is gone
+RING_AGAIN_AFTER = timedelta(seconds=30)
+MAX_ATTEMPTS = 5
+# Number and digest of each row, for differences between versions: sixteen bytes a row.
+DIGESTS = "digests.bin"
+DIGEST = Struct("<q8s")
+SOURCES = 200  # different ones that a manifest counts
+
+
+# --- the life of a dataset -----------------------------------------------------
+
+
+def dataset_create(
+    *, project: Project, shape: str, file_format: str, filters: Filters | None = None, by: User | None = None
+) -> Dataset:
+    """The next version, which waits for a worker. Raises InputInvalid for a shape or format that there is not."""
+    if shape not in SHAPES:
+        raise InputInvalid(
+            _("There is no shape “%(shape)s”. There is: %(shapes)s.") % {"shape": shape, "shapes": ", ".join(SHAPES)}
+        )
+    if file_format not in FORMATS:
+        raise InputInvalid(
+            _("There is no format “%(format)s”. There is: %(formats)s.")
+            % {"format": file_format, "formats": ", ".join(FORMATS)}
+        )
+    with transaction.atomic():
+        Project.objects.select_for_update(no_key=True).get(pk=project.pk)  # two people at once take turns
+        version = (project.datasets.aggregate(newest=Max("version"))["newest"] or 0) + 1
+        return Dataset.objects.create(
+            project=project,
+            version=version,
+            shape=shape,
+            file_format=file_format,
+            filters=(filters or Filters()).stored(),
+            made_by=by,
+        )
+
+
+def dataset_stop(*, dataset: Dataset) -> Dataset:
+    """Stop it: nothing of it is kept. The worker notices within some thousand rows. Raises StateNotAllowed."""
+    stopped = Dataset.objects.filter(pk=dataset.pk, state__in=LIVE_DATASET)
+    if not stopped.update(state=DatasetState.STOPPED, finished_at=timezone.now()):
+        raise StateNotAllowed
+    dataset.refresh_from_db()
+    return dataset
+
+
+def dataset_start(*, dataset: Dataset) -> Dataset:
+    """Let a worker begin again what broke or was stopped. Raises StateNotAllowed."""
+    may = Dataset.objects.filter(pk=dataset.pk, state__in=(DatasetState.BROKEN, DatasetState.STOPPED))
+    if not may.update(state=DatasetState.WAITING, error="", rung_at=None, attempt=0, share=0.0, finished_at=None):
+        raise StateNotAllowed
+    dataset.refresh_from_db()
+    return dataset
+
+
+def datasets_to_ring(*, now: datetime | None = None) -> list[int]:
+    """Datasets that wait for a worker or lost theirs, marked as rung now."""
+    now = now or timezone.now()
+    waiting = Q(state=DatasetState.WAITING) & (Q(rung_at=None) | Q(rung_at__lt=now - RING_AGAIN_AFTER))
+    silent = Q(state=DatasetState.WRITING, heartbeat_at__lt=now - SILENT_AFTER) & (
+        Q(rung_at=None) | Q(rung_at__lt=now - SILENT_AFTER)
+    )
+    due = Dataset.objects.filter(waiting | silent)
+    return [pk for pk in due.values_list("pk", flat=True) if due.filter(pk=pk).update(rung_at=now)]
+
+
+def dataset_execute(*, dataset_id: int) -> Dataset | None:
+    """Claim a dataset and write it. None when another worker has it.
+
+    The folder appears in one rename, and the row says that it is ready in the same transaction; a worker that
+    was stopped, or taken for dead, leaves nothing behind.
+    """
+    dataset = _claimed(dataset_id)
+    if dataset is None:
+        return None
+    mine = Dataset.objects.filter(pk=dataset.pk, attempt=dataset.attempt, state=DatasetState.WRITING)
+    if dataset.attempt > MAX_ATTEMPTS:
+        mine.update(
+            state=DatasetState.BROKEN, finished_at=timezone.now(), error=_("Its worker stopped five times on the way.")
+        )
+        dataset.refresh_from_db()
+        return dataset
+
+    def heartbeat(share: float) -> None:
+        if not mine.update(share=share, heartbeat_at=timezone.now()):
+            raise _Stopped
+
+    try:
+        _write(dataset, heartbeat)
+    except _Stopped:
+        pass
+    except OSError as error:
+        mine.update(
+            state=DatasetState.BROKEN,
+            finished_at=timezone.now(),
+            error=_("The files could not be written: %(reason)s.") % {"reason": error.strerror or error},
+        )
+    dataset.refresh_from_db()
+    return dataset
+
+
+def _claimed(dataset_id: int) -> Dataset | None:
+    now = timezone.now()
+    claimable = Q(state=DatasetState.WAITING) | Q(state=DatasetState.WRITING, heartbeat_at__lt=now - SILENT_AFTER)
+    claimed = Dataset.objects.filter(claimable, pk=dataset_id).update(
+        state=DatasetState.WRITING, attempt=F("attempt") + 1, started_at=now, heartbeat_at=now, error=""
+    )
+    return Dataset.objects.select_related("project").get(pk=dataset_id) if claimed else None
+
+
+class _Stopped(Exception):
+    """Somebody stopped the dataset, or another worker took it over."""
+
+
+# --- its files -----------------------------------------------------------------
+
+
+def _write(dataset: Dataset, heartbeat: Callable[[float], None]) -> None:
+    project = dataset.project
+    path = store.dataset_folder(project.slug, dataset.version)
+    folder = store.store_path(path)
+    filters = Filters.of(dataset.filters)
+    moment = moment_of(project, filters)
+    with folder_whole_or_absent(folder) as partial:
+        writing = _Writing(SHAPES[dataset.shape], dataset.file_format, partial)
+        writing.write(moment, heartbeat)
+        manifest = _manifest(dataset, moment, writing.counted, partial)
+        (partial / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
+        sha256 = file_sha256(partial / MANIFEST)
+        heartbeat(1.0)  # last look, or what another worker made would be removed
+        shutil.rmtree(folder, ignore_errors=True)  # left by a worker that died between rename and row
+    mine = Dataset.objects.filter(pk=dataset.pk, attempt=dataset.attempt, state=DatasetState.WRITING)
+    if not mine.update(
+        state=DatasetState.READY, path=path, sha256=sha256, manifest=manifest, finished_at=timezone.now()
+    ):
+        raise _Stopped
+
+
+class Counted:
+    """What went by while rows were written. Sources beyond the first SOURCES are counted together."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.sources: Counter[str] = Counter()
+        self.licenses: Counter[str] = Counter()
+        self.rounds: set[int] = set()
+        self.raters: set[str] = set()
+
+    def row(self, asked: Asked, rows: int) -> None:
+        self.counts["rows"] += rows
+        self.counts[asked.split] += rows
+        # “file/row” names a row of a source
+        source = asked.source.partition("/")[0]
+        self.sources[source if source in self.sources or len(self.sources) < SOURCES else "…"] += rows
+        license = asked.license
+        self.licenses[license if license in self.licenses or len(self.licenses) < SOURCES else "…"] += rows
+
+
+class _Writing:
+    """One dataset on its way into its files."""
+
+    def __init__(self, shape: Shape, file_format: str, folder: Path) -> None:
+        self.shape, self.file_format, self.folder = shape, file_format, folder
+        self.counted = Counted()
+        self.files: dict[str, RowFile] = {}
+
+    def write(self, moment: Moment, heartbeat: Callable[[float], None]) -> None:
+        rowing = self.shape.rowing()
+        with ExitStack() as closing, (self.folder / DIGESTS).open("wb", buffering=BUFFER) as digests:
+            self.digests, self.closing = digests, closing
+            for first, last in ranges(moment):
+                for asked, rows in self._rows(rowing, moment, first, last):
+                    self._add(asked, rows)
+                heartbeat((last - moment.first + 1) / (moment.last - moment.first + 1))
+
+    def _rows(self, rowing: Rowing, moment: Moment, first: int, last: int) -> Iterator[tuple[Asked, Rows]]:
+        if rowing.of_pair:
+            for pair in pairs_in(moment, first, last):
+                if self._wants(pair, moment.filters):
+                    yield pair.asked, rowing.of_pair(pair)
+        if rowing.of_said:
+            for said in said_in(moment, first, last):
+                self._heard(said)
+                yield said.asked, rowing.of_said(said)
+        if rowing.of_lone and not moment.filters.rounds:  # they belong to none
+            for lone in lone_in(moment, first, last):
+                yield lone.asked, rowing.of_lone(lone)
+        if rowing.of_prompt:
+            for asked in prompts_in(moment, first, last):
+                yield asked, rowing.of_prompt(asked)
+
+    def _wants(self, pair: Pair, filters: Filters) -> bool:
+        counts = self.counted.counts
+        if why := filters.left_out(pair):
+            counts[why] += 1
+            return False
+        counts["comparisons"] += 1
+        counts["judgments"] += pair.votes
+        counts["ties"] += not pair.is_decided
+        counts["adjudicated"] += pair.is_adjudicated
+        self.counted.rounds.add(pair.round)
+        return True
+
+    def _heard(self, said: Said) -> None:
+        self.counted.counts["judgments"] += 1
+        self.counted.counts["judgments_that_count"] += said.is_current and not said.is_excluded
+        self.counted.rounds.add(said.round)
+        self.counted.raters.add(said.rater)
+
+    def _add(self, asked: Asked, rows: Rows) -> None:
+        count = 0
+        for number, row in rows:
+            line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+            if (file := self.files.get(asked.split)) is None:
+                file = self._open(asked.split)
+            file.add(row, line)
+            self.digests.write(DIGEST.pack(number, hashlib.blake2b(line, digest_size=8).digest()))
+            count += 1
+        if count:
+            self.counted.row(asked, count)
+
+    def _open(self, split: str) -> RowFile:
+        path = self.folder / f"{split}.{self.file_format}"
+        file = self.files[split] = FORMATS[self.file_format](path, self.shape.columns)
+        self.closing.callback(file.close)
+        return file
+
+
+def _manifest(dataset: Dataset, moment: Moment, counted: Counted, folder: Path) -> dict[str, Any]:
+    """What the dataset is, for people and programs; the same is in the folder."""
+    project = dataset.project
+    counts = {"rows": 0} | {name: count for name, count in counted.counts.items() if count}
+    if counted.raters:
+        counts["raters"] = len(counted.raters)
+    files = {
+        path.name: {"sha256": file_sha256(path), "bytes": path.stat().st_size} for path in sorted(folder.iterdir())
+    }
+    for split in Split.values:
+        if (name := f"{split}.{dataset.file_format}") in files:
+            files[name]["rows"] = counts[split]
+    return {
+        "format": "tiebreak-dataset/1",
+        "project": project.slug,
+        "version": dataset.version,
+        "shape": dataset.shape,
+        "file_format": dataset.file_format,
+        "columns": {name: holds.value for name, holds in SHAPES[dataset.shape].columns.items()},
+        "created_at": timezone.now().isoformat(),
+        "code_version": settings.VERSION,
+        "filters": dataset.filters,
+        "consensus": moment.filters.consensus.value,
+        "rounds": sorted(counted.rounds),
+        "judgments_until": moment.until,
+        "guideline_versions": versions_asked(moment, "guideline"),
+        "protocol_versions": versions_asked(moment, "protocol"),
+        "split": f"by content hash of the prompt, {HOLDOUT_SHARE:.0%} held out",
+        "counts": counts,
+        "sources": dict(counted.sources.most_common()),
+        "licenses": dict(counted.licenses.most_common()),
+        "files": files,
+    }
