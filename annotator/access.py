@@ -250,7 +250,7 @@ def run_of(member: Member, run_id: int) -> Run:
 
 
 def checkpoint_of(member: Member, checkpoint_id: int) -> Checkpoint:
-    rows = Checkpoint.objects.select_related("project", "parent", "snapshot__round", "run__round")
+    rows = Checkpoint.objects.select_related("project", "parent", "snapshot__round", "run__round", "merge")
     return _only(
         rows.filter(pk=checkpoint_id, project=member.project_id), _("There is no such checkpoint in this project.")
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,9 +83,12 @@ def page_number(request: HttpRequest, name: str) -> int | None:
     return int(word) if word.isascii() and word.isdigit() and len(word) < 18 else None
 
 
-def folder_download(folder: Path, name: str) -> StreamingHttpResponse:
-    """The files of `folder` as `name`.zip, written while it is sent: neither memory nor a temporary file."""
-    response = StreamingHttpResponse(_zipped(folder, name), content_type="application/zip")
+def folder_download(folder: Path, name: str, beside: Mapping[str, str] | None = None) -> StreamingHttpResponse:
+    """The files of `folder` as `name`.zip, written while it is sent: neither memory nor a temporary file.
+
+    beside  texts that travel along, by their file's name; they stand for files of that name in the folder
+    """
+    response = StreamingHttpResponse(_zipped(folder, name, beside or {}), content_type="application/zip")
     response["Content-Disposition"] = f'attachment; filename="{name}.zip"'
     return response
 
@@ -118,18 +121,25 @@ class _Outbox:
         return taken
 
 
-def _zipped(folder: Path, name: str) -> Iterator[bytes]:
+def _zipped(folder: Path, name: str, beside: Mapping[str, str]) -> Iterator[bytes]:
     outbox = _Outbox()
     # Weights do not compress, so storing them costs nothing and saves the processor.
     with zipfile.ZipFile(outbox, "w", zipfile.ZIP_STORED) as archive:
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            entry = zipfile.ZipInfo(f"{name}/{path.relative_to(folder)}")
-            entry.external_attr = 0o644 << 16
+        for file, text in beside.items():
+            archive.writestr(_entry(f"{name}/{file}"), text)
+        for path in sorted(p for p in folder.rglob("*") if p.is_file() and str(p.relative_to(folder)) not in beside):
+            entry = _entry(f"{name}/{path.relative_to(folder)}")
             with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
                 while chunk := source.read(CHUNK):
                     target.write(chunk)
                     yield outbox.take()
     yield outbox.take()
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = 0o644 << 16
+    return entry
 
 
 def _leads_to_login(response: HttpResponseBase) -> bool:

@@ -30,7 +30,8 @@ from annotator.services.scores import rounds_to_score, scores_refresh
 from annotator.services.scoring import scoring_due
 from annotator.services.webhooks import webhook_deliver, webhooks_claim, webhooks_forget
 
-QUEUE_OF = {RunKind.GENERATE: "generate", RunKind.SCORE: "generate"}  # everything else trains
+# Everything else trains.
+QUEUE_OF = {RunKind.GENERATE: "generate", RunKind.SCORE: "generate", RunKind.MERGE: "generate"}
 
 
 @shared_task(ignore_result=True)

@@ -79,7 +79,11 @@ one_checkpoint = [
     path("", checkpoints.detail, name="checkpoint"),
     path("promote/", checkpoints.promote, name="checkpoint-promote"),
     path("retire/", checkpoints.retire, name="checkpoint-retire"),
+    path("card/", checkpoints.card, name="checkpoint-card"),
     path("download/", checkpoints.download, name="checkpoint-download"),
+    path("merged/", checkpoints.merged, name="checkpoint-merged"),
+    path("merged/download/", checkpoints.merged_download, name="checkpoint-merged-download"),
+    path("merged/remove/", checkpoints.merged_remove, name="checkpoint-merged-remove"),
 ]
 
 numbers_of = [

@@ -38,6 +38,8 @@ RELIABILITY = [
     {"low": 0.8, "high": 0.9, "n": 20.0, "weight": 40.0, "predicted": 0.85, "observed": 0.8},
 ]
 
+MERGED = {"merge/tokens": 128.0, "merge/greedy_agreement": 1.0, "merge/logit_difference": 2e-5}
+
 
 @dataclass
 class FakeEngine:
@@ -67,7 +69,9 @@ class FakeEngine:
             seconds=0.1,
             steps=1,
             estimates=self._estimates(request),
-            metrics={"train/loss": 0.5, "rows/train": 12.0, **({"calibration/ece": 0.05} if is_reward else {})},
+            metrics=MERGED
+            if request.kind == "merge"
+            else {"train/loss": 0.5, "rows/train": 12.0, **({"calibration/ece": 0.05} if is_reward else {})},
             tables={"reliability": RELIABILITY} if is_reward else {},
         )
         with folder_whole_or_absent(Path(request.out_dir)) as partial:
@@ -94,15 +98,18 @@ class FakeEngine:
                 ),
             )
         else:
+            is_merge = request.kind == "merge"
             manifest = CheckpointManifest(
                 kind="reward" if request.kind == "reward" else "policy",
+                weights="full" if is_merge else "adapter",
                 base_model="starter",
                 request=request.model_dump(mode="json"),
                 report=report,
             )
-            (partial / "adapter.txt").write_text("weights would be here")
-            (partial / "best").mkdir()
-            (partial / "best" / "adapter.txt").write_text("those of another step")
+            (partial / ("whole.txt" if is_merge else "adapter.txt")).write_text("weights would be here")
+            if not is_merge:
+                (partial / "best").mkdir()
+                (partial / "best" / "adapter.txt").write_text("those of another step")
             manifest_write(partial, manifest)
 
     def _estimates(self, request: AnyRequest) -> dict[str, Estimate]:

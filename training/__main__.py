@@ -1,4 +1,4 @@
-"""python -m training {sft,reward,dpo,generate,evaluate,score} --request FILE
+"""python -m training {sft,reward,dpo,generate,evaluate,score,merge} --request FILE
 
 Streams one JSON event per line on stdout, and nothing else there; logs go to
 stderr. Exit status 0 after `finished`, 1 after `failed`, 143 when terminated.
@@ -25,7 +25,7 @@ from training.contract import TRAINED, AnyEvent, AnyRequest, Failed, Finished, R
 from training.errors import EngineError, RequestInvalid
 from training.threads import threads_set, waiting
 
-KINDS = ("sft", "reward", "dpo", "generate", "evaluate", "score")
+KINDS = ("sft", "reward", "dpo", "generate", "evaluate", "score", "merge")
 TERMINATED = 128 + signal.SIGTERM
 
 
@@ -134,6 +134,10 @@ def run(request: AnyRequest, report: Callable[[AnyEvent], None]) -> RunReport:
             from training.score import score
 
             return score(request, report)
+        case "merge":
+            from training.merge import merge
+
+            return merge(request, report)
 
 
 def _stdout_claimed() -> TextIO:

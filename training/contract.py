@@ -265,6 +265,13 @@ class EvaluateRequest(Request):
         return _with_labels(self, [self.candidate, self.parent])
 
 
+class MergeRequest(Request):
+    """`checkpoint_dir` is a policy's checkpoint with an adapter; whole weights come of it."""
+
+    kind: Literal["merge"] = "merge"
+    checkpoint_dir: str
+
+
 Asking = TypeVar("Asking", bound=Request)
 
 
@@ -278,7 +285,7 @@ def _with_labels(request: Asking, models: Sequence[PolicyRef | JudgeRef]) -> Ask
 # Kinds that train: what several processes share, and what leaves a checkpoint.
 TRAINED = ("sft", "reward", "dpo")
 AnyRequest = Annotated[
-    SftRequest | RewardRequest | DpoRequest | GenerateRequest | EvaluateRequest | ScoreRequest,
+    SftRequest | RewardRequest | DpoRequest | GenerateRequest | EvaluateRequest | ScoreRequest | MergeRequest,
     Field(discriminator="kind"),
 ]
 REQUEST: TypeAdapter[AnyRequest] = TypeAdapter(AnyRequest)
@@ -309,7 +316,7 @@ class Estimate(Frozen):
 class RunReport(Frozen):
     """What a finished run says of itself; `report.json` of every output folder."""
 
-    kind: Literal["sft", "reward", "dpo", "generate", "evaluate", "score"]
+    kind: Literal["sft", "reward", "dpo", "generate", "evaluate", "score", "merge"]
     seconds: float
     steps: int = 0
     metrics: dict[str, float] = {}

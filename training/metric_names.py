@@ -81,4 +81,11 @@ METRICS: dict[str, tuple[str, str]] = {
     ),
     "kl": ("How far the candidate has moved from its parent: mean KL divergence of a whole answer.", "nats"),
     "length_ratio": ("Mean length of the candidate's answers over the parent's.", "ratio"),
+    # whole weights made of an adapter
+    "merge/logit_difference": (
+        "Largest difference of two logits between base with adapter and the merged weights, over a few answers.",
+        "logits",
+    ),
+    "merge/greedy_agreement": ("Share of the tokens of these answers that both find likeliest.", "share"),
+    "merge/tokens": ("Tokens of these answers.", "tokens"),
 }

@@ -60,6 +60,7 @@ class RunKind(StrEnum):
     EVALUATE = "evaluate"
     GENERATE = "generate"
     SCORE = "score"
+    MERGE = "merge"
 
 
 class CheckpointState(StrEnum):

@@ -100,6 +100,7 @@ class Checkpoint(models.Model):
     sha256   digest of the folder's manifest; empty for the bare base model
     parent   the policy it was trained from
     metrics  estimates of training.contract.RunReport, by name
+    merge    the run that makes, or made, whole weights of its adapter; None where nobody asked or they were removed
     """
 
     project = models.ForeignKey("annotator.Project", models.CASCADE, related_name="checkpoints")
@@ -118,6 +119,7 @@ class Checkpoint(models.Model):
     metrics = models.JSONField(default=dict)
     created_at = models.DateTimeField(default=timezone.now)
     promoted_at = models.DateTimeField(null=True)
+    merge = models.OneToOneField(Run, models.SET_NULL, null=True, related_name="merges")
 
     class Meta:
         ordering = ["-id"]
@@ -134,3 +136,9 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def has_adapter(self) -> bool:
+        """Whether its folder holds an adapter, and not whole weights already."""
+        is_whole = self.settings.get("lora_rank", 1) == 0
+        return bool(self.path) and not is_whole

@@ -37,6 +37,7 @@ from training.contract import (
     Finished,
     GenerateRequest,
     JudgeRef,
+    MergeRequest,
     PolicyRef,
     PromptRecord,
     ResponseRecord,
@@ -182,6 +183,8 @@ def run_finish(*, run: Run, report: RunReport) -> None:
             checkpoint_measured(checkpoint=candidate, report=report)
         case RunKind.SCORE:
             pass  # its rewards are there already, in pages: they may be millions
+        case RunKind.MERGE:
+            pass  # its checkpoint names this run, whose folder has the weights
     run_happened(run, EventKind.RUN_FINISHED)
 
 
@@ -299,6 +302,9 @@ def _request(run: Run) -> AnyRequest:
                 answers=_answers_file(run, folder),
                 settings=ScoreSettings.model_validate(run.settings),
             )
+        case RunKind.MERGE:
+            checkpoint = _checkpoint(run, "checkpoint")
+            return MergeRequest(**place, checkpoint_dir=str(store.store_path(checkpoint.path)))
         case RunKind.SFT:
             raise EngineFailed("Imitation runs are started from the command line: python -m training sft.")
 

@@ -36,6 +36,7 @@ RUN_NAMES = {
     "evaluate": gettext_noop("Evaluate run %(number)s"),
     "generate": gettext_noop("Generate run %(number)s"),
     "score": gettext_noop("Score run %(number)s"),
+    "merge": gettext_noop("Merge run %(number)s"),
 }
 # Codes that are not words yet; those of states are, and are marked where they are defined.
 WORDS = {

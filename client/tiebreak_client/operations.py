@@ -612,7 +612,7 @@ class Operations(Transport):
         self,
         slug: str,
         *,
-        kind: Literal["sft", "reward", "dpo", "evaluate", "generate", "score"] = LEFT_OUT,
+        kind: Literal["sft", "reward", "dpo", "evaluate", "generate", "score", "merge"] = LEFT_OUT,
         limit: int = LEFT_OUT,
         state: Literal["queued", "running", "succeeded", "failed", "cancelled"] = LEFT_OUT,
     ) -> Iterator[types.Run]:

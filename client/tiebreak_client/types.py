@@ -562,7 +562,7 @@ class Rule(TypedDict):
 class Run(TypedDict):
     id: int
     round: NotRequired[int | None]
-    kind: Literal["sft", "reward", "dpo", "evaluate", "generate", "score"]
+    kind: Literal["sft", "reward", "dpo", "evaluate", "generate", "score", "merge"]
     state: Literal["queued", "running", "succeeded", "failed", "cancelled"]
     settings: dict[str, Any]
     seed: int

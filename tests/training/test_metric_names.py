@@ -8,6 +8,7 @@ from tests.training.tiny import (
     Listener,
     demonstrations_save,
     dpo_request,
+    merge_request,
     planted,
     prompts_save,
     reward_request,
@@ -84,6 +85,7 @@ def requests_of_every_kind(base: Path, folder: Path) -> list[AnyRequest]:
             settings=EvaluateSettings(sampling=SHORT),
         ),
         score_request(folder, folder / "reward", planted(2)),
+        merge_request(folder, folder / "dpo"),
     ]
 
 

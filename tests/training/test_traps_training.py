@@ -21,6 +21,7 @@ from tests.training.tiny import (
     Listener,
     demonstrations_save,
     dpo_request,
+    merge_request,
     planted,
     preference,
     reward_request,
@@ -31,7 +32,6 @@ from training.alarms import alarms
 from training.config import DpoSettings, SftSettings
 from training.contract import PolicyRef, PreferenceRecord, SftRequest
 from training.dpo import Dpo
-from training.export import checkpoint_merge
 from training.layout import Kind
 from training.metrics import wilson
 from training.models import Policy, policy_load
@@ -193,13 +193,13 @@ def test_the_last_look_holds_the_trained_policy_against_its_parent(
     report = listener.run(
         dpo_request(tmp_path, base, snapshot_save(tmp_path / "s", records), learning_rate=1e-2, epochs=3)
     )
-    checkpoint_merge(tmp_path / "dpo", tmp_path / "merged")
+    listener.run(merge_request(tmp_path, tmp_path / "dpo"))
     speech = policy_load(PolicyRef(label="p", base_model=str(base)), CPU).speech
     rows = preference_rows(
         tmp_path / "s", tmp_path / "rows", speech, DpoSettings(), max_length=200, splits=("holdout",)
     )
 
-    policy_B2, parent_B2 = (logprobs_naive(folder, list(rows)) for folder in (tmp_path / "merged", base))
+    policy_B2, parent_B2 = (logprobs_naive(folder, list(rows)) for folder in (tmp_path / "merge", base))
 
     prefer_B, weight_B = (torch.tensor([getattr(row, name) for row in rows]) for name in ("prefer_first", "weight"))
     lead_B = 0.1 * ((policy_B2 - parent_B2) * torch.stack([2 * prefer_B - 1, 1 - 2 * prefer_B], 1)).sum(1)

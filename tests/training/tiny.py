@@ -25,6 +25,7 @@ from training.contract import (
     DemonstrationRecord,
     DpoRequest,
     JudgeRef,
+    MergeRequest,
     Message,
     PolicyRef,
     PreferenceRecord,
@@ -199,6 +200,12 @@ def score_request(
         work_dir=str(tmp_path / "score-work"),
         judges=[JudgeRef(label="judge", reward_dir=str(reward))],
         answers=str(tmp_path / "answers.jsonl"),
+    )
+
+
+def merge_request(tmp_path: Path, checkpoint: Path) -> MergeRequest:
+    return MergeRequest(
+        out_dir=str(tmp_path / "merge"), work_dir=str(tmp_path / "merge-work"), checkpoint_dir=str(checkpoint)
     )
 
 

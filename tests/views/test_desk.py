@@ -8,6 +8,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -400,6 +401,7 @@ def test_downloads_are_whole_zip_files_of_the_folders(cast: Cast, turned: Round,
     for address, name, member in (
         (f"/p/shop/checkpoints/{made.pk}/download/", "shop-round-1", "adapter.txt"),
         (f"/p/shop/checkpoints/{made.pk}/download/", "shop-round-1", "best/adapter.txt"),
+        (f"/p/shop/checkpoints/{made.pk}/download/", "shop-round-1", "README.md"),
         ("/p/shop/snapshots/1/download/", "shop-snapshot-1", "comparisons.jsonl"),
     ):
         response = olga.get(address)
@@ -416,7 +418,7 @@ def test_a_checkpoint_says_what_its_folder_holds_and_how_to_use_it(cast: Cast, t
     page = text_of(olga.get(f"/p/shop/checkpoints/{made.pk}/"))
 
     assert f"Folder {filesizeformat(size)}; best/ inside of it holds".replace("\xa0", " ") in page.replace("\xa0", " ")
-    assert "python -m training.export merge --checkpoint shop-round-1 --out merged" in page
+    assert 'model = AutoPeftModelForCausalLM.from_pretrained("shop-round-1")' in unescape(page)
 
 
 def test_a_checkpoint_whose_folder_is_gone_still_has_a_page(cast: Cast, turned: Round, olga: Client) -> None:

@@ -140,7 +140,11 @@ DOORS: dict[str, Door] = {
     "checkpoint": Door(READERS, NEVER),
     "checkpoint-promote": Door(NEVER, owner_post(303)),
     "checkpoint-retire": Door(NEVER, owner_post(409)),
-    "checkpoint-download": Door(READERS, NEVER),
+    "checkpoint-card": Door(READERS, NEVER),
+    "checkpoint-download": Door(OWNERS, NEVER),
+    "checkpoint-merged": Door(OWNERS, owner_post(303)),
+    "checkpoint-merged-download": Door((302, 404, 403, 403, 404, 404), NEVER),  # nobody had them made
+    "checkpoint-merged-remove": Door(NEVER, owner_post(303)),
     "snapshots": Door(READERS, NEVER),
     "snapshot": Door(READERS, NEVER),
     "snapshot-download": Door(READERS, NEVER),

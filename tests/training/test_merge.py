@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
 from tests.training.test_adapters import CPU, IDS, logits, prepared, saved, settings, trained
-from tests.training.tiny import dpo_request, tokenizer_make
+from tests.training.tiny import Listener, dpo_request, merge_request, model_save, tokenizer_make
 from training.bases import base_load, tokenizer_load
 from training.checkpoints import checkpoint_save
 from training.contract import (
@@ -23,9 +25,12 @@ from training.contract import (
     checkpoint_verify,
     file_sha256,
     manifest_write,
+    report_read,
 )
 from training.errors import ModelUnusable, RequestInvalid
-from training.export import Drift, checkpoint_merge, main
+from training.export import main
+from training.loop import Journal
+from training.merge import Drift, Dtype, checkpoint_merge
 from training.models import policy_load
 
 TEXT = "Hello, where is order #4711? Ünïcode"
@@ -50,6 +55,11 @@ json.dump(said, sys.stdout)
 """
 
 
+def merged(folder: Path, out: Path, dtype: Dtype = "base") -> Drift:
+    checkpoint_merge(folder, out, device=CPU, journal=Journal(report=lambda event: None), dtype=dtype)
+    return Drift.model_validate_json((out / "merge.json").read_bytes())
+
+
 def read_elsewhere(folder: Path, how: str) -> dict[str, Any]:
     """What the plain libraries make of a folder, in a process of their own."""
     command = [sys.executable, "-W", "ignore", "-c", READER, str(folder), json.dumps(IDS.tolist()), TEXT, how]
@@ -70,7 +80,7 @@ def test_a_published_folder_is_read_by_a_process_that_knows_nothing_of_us(base: 
     folder = checkpoint(base, tmp_path / "checkpoint")
     ours = logits(prepared(base, None, folder))
     if how == "whole":
-        checkpoint_merge(folder, tmp_path / "merged")
+        merged(folder, tmp_path / "merged")
         folder = tmp_path / "merged"
 
     said = read_elsewhere(folder, how)
@@ -87,51 +97,74 @@ def test_a_published_folder_is_read_by_a_process_that_knows_nothing_of_us(base: 
 def test_merging_in_float32_drifts_by_rounding_only(base: Path, tmp_path: Path, kind: str, targets: str) -> None:
     folder = checkpoint(base, tmp_path / "checkpoint", kind, lora_targets=targets)
 
-    drift = checkpoint_merge(folder, tmp_path / "merged")
+    drift = merged(folder, tmp_path / "merged")
 
     assert drift.max_logit_difference < 1e-4
     assert drift.greedy_agreement == 1
     assert (drift.prompts, drift.tokens) == (4, 128)
-    assert Drift.model_validate_json((tmp_path / "merged" / "merge.json").read_bytes()) == drift
+    assert drift.dtype == "float32"
 
 
 def test_bfloat16_halves_the_files_and_shows_what_it_costs(base: Path, tmp_path: Path) -> None:
     folder = checkpoint(base, tmp_path / "checkpoint")
 
-    exact = checkpoint_merge(folder, tmp_path / "exact")
-    rounded = checkpoint_merge(folder, tmp_path / "rounded", dtype="bfloat16")
+    exact = merged(folder, tmp_path / "exact")
+    rounded = merged(folder, tmp_path / "rounded", dtype="bfloat16")
 
     sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("exact", "rounded")]
     assert sizes[1] < 0.6 * sizes[0]
     assert rounded.max_logit_difference > 10 * exact.max_logit_difference
 
 
+def test_weights_are_kept_as_those_of_the_base_are(tmp_path: Path) -> None:
+    base = model_save(tmp_path / "base")
+    AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).save_pretrained(base)
+    folder = checkpoint(base, tmp_path / "checkpoint")
+
+    drift = merged(folder, tmp_path / "merged")
+
+    kept = {tensor.dtype for tensor in load_file(tmp_path / "merged" / "model.safetensors").values()}
+    assert (drift.dtype, kept) == ("bfloat16", {torch.bfloat16})
+
+
+def test_as_a_run_it_tells_what_it_does_and_a_second_delivery_does_nothing(base: Path, tmp_path: Path) -> None:
+    request = merge_request(tmp_path, checkpoint(base, tmp_path / "checkpoint"))
+    first, second = Listener(), Listener()
+
+    report = first.run(request)
+
+    assert [event.event for event in first.events] == ["started", "stage", "stage", "stage", "stage"]
+    assert report.metrics["merge/logit_difference"] < 1e-4
+    assert report_read(tmp_path / "merge") == report
+    assert (second.run(request), second.events) == (report, [])
+
+
 def test_a_merged_folder_is_a_checkpoint_and_a_base_of_its_own(base: Path, tmp_path: Path) -> None:
     folder = checkpoint(base, tmp_path / "checkpoint")
 
-    checkpoint_merge(folder, tmp_path / "merged")
+    merged(folder, tmp_path / "merged")
 
     manifest = checkpoint_verify(tmp_path / "merged")
     assert manifest.weights == "full"
     assert manifest.parent_sha256 == file_sha256(folder / "manifest.json")
     assert "merge.json" in manifest.files
-    merged = base_load(str(tmp_path / "merged"), CPU)
-    torch.testing.assert_close(logits(merged), logits(prepared(base, None, folder)), rtol=1e-4, atol=1e-4)
+    whole = base_load(str(tmp_path / "merged"), CPU)
+    torch.testing.assert_close(logits(whole), logits(prepared(base, None, folder)), rtol=1e-4, atol=1e-4)
     assert not list(tmp_path.rglob("*.bin")) + list(tmp_path.rglob("*.pt"))
 
 
 def test_what_cannot_be_merged_is_refused_and_nothing_is_left(base: Path, tmp_path: Path) -> None:
     folder = checkpoint(base, tmp_path / "checkpoint")
     with pytest.raises(RequestInvalid, match="exists; choose another folder"):
-        checkpoint_merge(folder, folder)
-    checkpoint_merge(folder, tmp_path / "merged")
+        merged(folder, folder)
+    merged(folder, tmp_path / "merged")
     with pytest.raises(RequestInvalid, match="holds whole weights already"):
-        checkpoint_merge(tmp_path / "merged", tmp_path / "again")
+        merged(tmp_path / "merged", tmp_path / "again")
     (folder / "manifest.json").unlink()
     report = RunReport(kind="reward", seconds=0)
     manifest_write(folder, CheckpointManifest(kind="reward", base_model=str(base), request={}, report=report))
     with pytest.raises(RequestInvalid, match="is a reward model"):
-        checkpoint_merge(folder, tmp_path / "again")
+        merged(folder, tmp_path / "again")
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint", "merged"]
 
@@ -143,7 +176,7 @@ def test_weights_that_became_no_number_are_not_published(base: Path, tmp_path: P
     tokenizer_load(str(base))[0].save_pretrained(str(folder))
 
     with pytest.raises(ModelUnusable, match="not a number"):
-        checkpoint_merge(folder, tmp_path / "merged")
+        merged(folder, tmp_path / "merged")
 
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
 
