@@ -115,7 +115,7 @@ def _method(schema: Part, address: str, method: str, operation: Part) -> str:
     words = _docstring(operation["description"])
     result = f"{call[0]}{', '.join(call[1:])})"
     statement = result if returns == "None" else f"return {result}"
-    source = f"def {operation['operationId']}({', '.join(arguments)}) -> {returns}:\n"
+    source = f"def {_argument(operation['operationId'])}({', '.join(arguments)}) -> {returns}:\n"
     return source + textwrap.indent(f"{words}\n{statement}\n", "    ")
 
 

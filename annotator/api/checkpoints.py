@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from annotator import access
+from annotator import access, store
+from annotator.api.files import ZIP, Zip
 from annotator.api.operation import Operation, asked, person
 from annotator.api.pages import PAGING, page_of, paged
 from annotator.domain.lifecycles import CheckpointState
 from annotator.domain.scopes import Scope
+from annotator.exceptions import NotFound
+from annotator.http import folder_download
 from annotator.models import Checkpoint, CheckpointKind
 from annotator.services.checkpoints import checkpoint_promote, checkpoint_retire
 
@@ -83,3 +89,18 @@ class CheckpointRetireApi(Operation):
     def post(self, request: Request, slug: str, checkpoint_id: int) -> Response:
         found = access.checkpoint_of(access.owner(person(request), slug), checkpoint_id)
         return Response(CheckpointOutput(checkpoint_retire(checkpoint=found)).data)
+
+
+class CheckpointDownloadApi(Operation):
+    """The folder as an archive: it loads in peft or transformers as it is."""
+
+    reads = Scope.EXPORT
+    renderer_classes = (*Operation.renderer_classes, Zip)
+
+    @extend_schema(responses={(200, ZIP): OpenApiTypes.BINARY})
+    def get(self, request: Request, slug: str, checkpoint_id: int) -> HttpResponseBase:
+        checkpoint = access.checkpoint_of(access.reader(person(request), slug), checkpoint_id)
+        folder = store.store_path(checkpoint.path)
+        if not checkpoint.path or not folder.is_dir():
+            raise NotFound(_("This checkpoint has no folder of its own: it is the base model as it is."))
+        return folder_download(folder, f"{slug}-{checkpoint.name}")

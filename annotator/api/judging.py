@@ -319,9 +319,9 @@ def asking_of(protocol: Protocol) -> dict[str, Any]:
         "version": protocol.version,
         "preset": protocol.preset,
         "question": _(asking.preset.question),
-        "answers": _answers(asking.preset),
+        "answers": answers_of(asking.preset),
         "criteria": [
-            {"code": one.code, "name": one.name, "question": one.question, "answers": _answers(one.preset)}
+            {"code": one.code, "name": one.name, "question": one.question, "answers": answers_of(one.preset)}
             for one in asking.criteria
         ],
         "ratings": [{"code": one.code, "name": one.name} for one in asking.ratings],
@@ -331,7 +331,7 @@ def asking_of(protocol: Protocol) -> dict[str, Any]:
     }
 
 
-def _answers(preset: Preset) -> list[dict[str, Any]]:
+def answers_of(preset: Preset) -> list[dict[str, Any]]:
     return [{"code": one.code, "label": _(one.label), "value": one.value} for one in preset.answers]
 
 

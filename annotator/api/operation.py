@@ -38,23 +38,25 @@ WRITES = ("POST", "PUT", "PATCH", "DELETE")
 class Operation(APIView):
     """One address and what may be done there.
 
-    reads      the scope that a token needs to read
-    writes     the scope that it needs for everything else
-    is_single  whether what is read is one thing, which has a version (ETag)
-    secrets    parts of an answer that are told once: a kept answer does not hold them
+    reads        the scope that a token needs to read
+    writes       the scope that it needs for everything else
+    is_single    whether what is read is one thing, which has a version (ETag)
+    is_streamed  whether the body is a file, which is never held in memory
+    secrets      parts of an answer that are told once: a kept answer does not hold them
     """
 
     authentication_classes = (BearerAuthentication, SessionAuthentication)
     reads = Scope.READ
     writes = Scope.WRITE
     is_single = False
+    is_streamed = False
     secrets: tuple[str, ...] = ()
     rate: Rate | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Let in, or not. What follows runs once for each idempotency key."""
         method = request.method or ""
-        if method in WRITES and KEY in request.headers:
+        if method in WRITES and KEY in request.headers and not self.is_streamed:
             _ = request._request.body  # before anything reads it as a stream: the receipt is about the whole of it
         super().initial(request, *args, **kwargs)
         token = token_of(request)
@@ -91,7 +93,7 @@ class Operation(APIView):
                 return handler(request, *args, **kwargs)
             if len(key) > LONGEST_KEY or not key.isprintable():
                 raise InputInvalid(_("An idempotency key has at most %(most)s characters.") % {"most": LONGEST_KEY})
-            who: dict[str, Any] = {"user": request.user, "key": key, "request_sha256": _fingerprint(request)}
+            who: dict[str, Any] = {"user": request.user, "key": key, "request_sha256": self._fingerprint(request)}
             # One transaction for the write and its receipt. A refusal leaves it by an exception and keeps nothing.
             with transaction.atomic():
                 if (known := receipt_of(**who)) is not None:
@@ -102,6 +104,12 @@ class Operation(APIView):
                 return response
 
         return handled
+
+    def _fingerprint(self, request: Request) -> str:
+        """Of the whole request; of a file, which was not read yet, its length stands for it."""
+        parts = f"{request.method} {request.get_full_path()} {request.content_type}\n".encode()
+        body = request.headers.get("Content-Length", "").encode() if self.is_streamed else request._request.body
+        return hashlib.sha256(parts + body).hexdigest()
 
     def _kept(self, response: Response) -> Any:
         if response.data is None:
@@ -164,11 +172,6 @@ def json_of(data: Any) -> Any:
 
 def _versions(header: str) -> list[str]:
     return [one.strip().removeprefix("W/") for one in header.split(",") if one.strip()]
-
-
-def _fingerprint(request: Request) -> str:
-    parts = f"{request.method} {request.get_full_path()} {request.content_type}\n".encode()
-    return hashlib.sha256(parts + request._request.body).hexdigest()
 
 
 def _own(response: Response) -> dict[str, str]:

@@ -11,18 +11,22 @@ from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from annotator.api.fields import HIGHEST
 from annotator.api.names import name_of
 from annotator.exceptions import InputInvalid
 
 Row = TypeVar("Row", bound=Model)
 Item = TypeVar("Item")
+Place = TypeVar("Place", int, str)
 USUAL, MOST = 50, 200
-HIGHEST = 2**63 - 1
+NUMBERS = ("pk", "number", "version")  # fields that are numbers; other cursors are words
+STRANGE = gettext_noop("cursor: take it as it is from the page before; this one is none of ours.")
 
 PAGING = [
     OpenApiParameter("limit", int, description=f"Rows in a page, 1 to {MOST}; {USUAL} when it is left out."),
@@ -36,9 +40,8 @@ def paged(
     """A page of `rows` in the order of `by`, a unique field, with the address of the next one in body and `Link`."""
     name = by.removeprefix("-")
     rows = rows.order_by(by)
-    limit = _limit(request)
-    if word := request.query_params.get("cursor"):
-        behind = _behind(word, int if name in ("pk", "id", "number", "version") else str)
+    limit = limit_of(request)
+    if (behind := cursor_in(request, int) if name in NUMBERS else cursor_in(request, str)) is not None:
         rows = rows.filter(**{f"{name}__{'lt' if by.startswith('-') else 'gt'}": behind})
     found = list(rows[: limit + 1])
     shown = found[:limit]
@@ -51,9 +54,8 @@ def paged_list(
     key: Callable[[Item], int],
 ) -> Response:  # fmt: skip
     """The same of rows that are in memory, in their own order; `key` tells them apart."""
-    begin, limit = 0, _limit(request)
-    if word := request.query_params.get("cursor"):
-        behind = _behind(word, int)
+    begin, limit = 0, limit_of(request)
+    if (behind := cursor_in(request, int)) is not None:
         begin = next((place for place, row in enumerate(rows, 1) if key(row) == behind), len(rows))
     shown = rows[begin : begin + limit]
     return page_shown(request, output(shown, many=True).data, key(shown[-1]) if begin + limit < len(rows) else None)
@@ -80,21 +82,28 @@ def cursor_of(value: int | str) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
-def _limit(request: Request) -> int:
+def limit_of(request: Request) -> int:
     word = request.query_params.get("limit", str(USUAL))
     if not (word.isascii() and word.isdigit() and len(word) < 6 and 1 <= int(word) <= MOST):
         raise InputInvalid(_("limit: a whole number from 1 to %(most)s is wanted.") % {"most": MOST})
     return int(word)
 
 
-def _behind(word: str, kind: type[int | str]) -> int | str:
+def cursor_in(request: Request, kind: type[Place]) -> Place | None:
+    """Behind what the page begins, None for the first one."""
+    word = request.query_params.get("cursor")
+    if not word:
+        return None
+    found: Any
     try:
         found = json.loads(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))
     except (binascii.Error, ValueError, RecursionError):
         found = None
-    if type(found) is not kind or (isinstance(found, int) and abs(found) > HIGHEST) or "\0" in str(found):
-        raise InputInvalid(_("cursor: take it as it is from the page before; this one is none of ours."))
-    return found
+    is_ours = type(found) in (kind,) and "\0" not in str(found)
+    if not is_ours or (kind is int and abs(found) > HIGHEST):
+        raise InputInvalid(_(STRANGE))
+    place: Place = found
+    return place
 
 
 def _value(row: Model, name: str) -> Any:

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotator import access
+from annotator.api.fields import id_field
 from annotator.api.operation import Operation, asked, person
 from annotator.api.pages import PAGING, page_of, paged
 from annotator.api.rows import NDJSON, Lines, RowResultOutput, Stored, rows_sent
@@ -18,7 +19,7 @@ from annotator.exceptions import InputInvalid
 from annotator.models import Prompt, Split
 from annotator.models import Response as Answer
 from annotator.selectors import prompts as select
-from annotator.services.prompts import prompts_add_each
+from annotator.services.prompts import prompts_add_each, responses_add_each
 
 MOST_PROMPTS = 5_000
 LONGEST_TURN = 1_000_000
@@ -107,3 +108,39 @@ class PromptResponseListApi(Operation):
     def get(self, request: Request, slug: str, prompt_id: int) -> Response:
         prompt = access.prompt_of(access.reader(person(request), slug), prompt_id)
         return paged(request, select.responses_of(prompt), ResponseOutput)
+
+
+class ResponseListApi(Operation):
+    """Answers that others wrote, many at once."""
+
+    parser_classes = (*Operation.parser_classes, Lines)
+
+    @extend_schema_serializer(
+        examples=[OpenApiExample("An answer", {"prompt": 1, "text": "Gladly, within 30 days.", "author": "gpt-x"})]
+    )
+    class InputSerializer(serializers.Serializer[Any]):
+        prompt = id_field(help_text="Its number.")
+        text = serializers.CharField(max_length=LONGEST_TURN, trim_whitespace=False)
+        author = serializers.CharField(
+            required=False, allow_blank=True, max_length=200, default="", help_text="Who wrote it: a model's name."
+        )
+        label = serializers.BooleanField(
+            required=False,
+            allow_null=True,
+            default=None,
+            help_text="Whether it is good by itself, where that is known.",
+        )
+
+    @extend_schema(
+        request={"application/json": InputSerializer(many=True), NDJSON: InputSerializer(many=True)},
+        responses=RowResultOutput(many=True),
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        """Add answers to prompts: a list, or JSON lines. Each row is answered by itself."""
+        member = access.owner(person(request), slug)
+
+        def store(rows: list[dict[str, Any]]) -> list[Stored | InputInvalid]:
+            came = responses_add_each(project=member.project, rows=rows)
+            return [one if isinstance(one, InputInvalid) else Stored(*one) for one in came]
+
+        return rows_sent(request, self.InputSerializer, store, most=MOST_PROMPTS)

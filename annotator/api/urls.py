@@ -3,21 +3,29 @@
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from annotator.api import (
+    adjudication,
+    agreement,
     checkpoints,
     checks,
     comparisons,
     flags,
     gold,
     guidelines,
+    imports,
     index,
     judging,
+    leaderboard,
     members,
+    numbers,
     projects,
     prompts,
     protocols,
     queue,
     rounds,
     runs,
+    sittings,
+    snapshots,
+    webhooks,
 )
 from annotator.api.missing import MissingApi
 
@@ -25,6 +33,10 @@ judge = [
     path("", judging.EntranceApi.as_view(), name="api-entrance"),
     path("content/", judging.EntranceContentApi.as_view(), name="api-entrance-content"),
     path("guidelines/<int:version>/read/", judging.GuidelineAcknowledgeApi.as_view(), name="api-guideline-read"),
+    path("practice/", sittings.PracticeApi.as_view(), name="api-practice"),
+    path("exam/", sittings.ExamApi.as_view(), name="api-exam"),
+    path("sittings/<int:sitting_id>/", sittings.SittingApi.as_view(), name="api-sitting"),
+    path("sittings/<int:sitting_id>/answer/", sittings.SittingAnswerApi.as_view(), name="api-sitting-answer"),
     path("next/", judging.JudgeNextApi.as_view(), name="api-judge-next"),
     path("alive/", judging.JudgeAliveApi.as_view(), name="api-judge-alive"),
     path("judgments/", judging.JudgmentMineListApi.as_view(), name="api-judgments-mine"),
@@ -46,6 +58,33 @@ hidden_checks = [
     path("pausing/", checks.ChecksPausingApi.as_view(), name="api-checks-pausing"),
     path("raters/", checks.CheckedListApi.as_view(), name="api-checked"),
     path("gold/", checks.GoldMissedListApi.as_view(), name="api-gold-missed"),
+]
+
+numbers_of = [
+    path("throughput/", numbers.ThroughputApi.as_view(), name="api-throughput"),
+    path("trend/", numbers.TrendApi.as_view(), name="api-trend"),
+    path("value/", numbers.ValueApi.as_view(), name="api-value"),
+    path("raters/", numbers.RaterListApi.as_view(), name="api-raters"),
+    path("raters/<int:user_id>/release/", numbers.RaterReleaseApi.as_view(), name="api-rater-release"),
+    path("hours/", numbers.HoursListApi.as_view(), name="api-hours"),
+]
+
+one_import = [
+    path("", imports.ImportApi.as_view(), name="api-import"),
+    path("read-as/", imports.ImportReadAsApi.as_view(), name="api-import-read-as"),
+    path("start/", imports.ImportStartApi.as_view(), name="api-import-start"),
+    path("stop/", imports.ImportStopApi.as_view(), name="api-import-stop"),
+    path("errors/", imports.ImportErrorsApi.as_view(), name="api-import-errors"),
+]
+
+one_webhook = [
+    path("", webhooks.WebhookApi.as_view(), name="api-webhook"),
+    path("secret/", webhooks.WebhookSecretApi.as_view(), name="api-webhook-secret"),
+    path("test/", webhooks.WebhookTestApi.as_view(), name="api-webhook-test"),
+    path("stop/", webhooks.WebhookStopApi.as_view(), name="api-webhook-stop"),
+    path("go-on/", webhooks.WebhookGoOnApi.as_view(), name="api-webhook-go-on"),
+    path("deliveries/", webhooks.DeliveryListApi.as_view(), name="api-deliveries"),
+    path("deliveries/<int:delivery_id>/again/", webhooks.DeliveryAgainApi.as_view(), name="api-delivery-again"),
 ]
 
 one_comparison = [
@@ -77,6 +116,7 @@ one_checkpoint = [
     path("", checkpoints.CheckpointApi.as_view(), name="api-checkpoint"),
     path("promote/", checkpoints.CheckpointPromoteApi.as_view(), name="api-checkpoint-promote"),
     path("retire/", checkpoints.CheckpointRetireApi.as_view(), name="api-checkpoint-retire"),
+    path("download/", checkpoints.CheckpointDownloadApi.as_view(), name="api-checkpoint-download"),
 ]
 
 project: list[URLPattern | URLResolver] = [
@@ -97,6 +137,27 @@ project: list[URLPattern | URLResolver] = [
     path("prompts/", prompts.PromptListApi.as_view(), name="api-prompts"),
     path("prompts/<int:prompt_id>/", prompts.PromptApi.as_view(), name="api-prompt"),
     path("prompts/<int:prompt_id>/responses/", prompts.PromptResponseListApi.as_view(), name="api-prompt-responses"),
+    path("responses/", prompts.ResponseListApi.as_view(), name="api-responses"),
+    path("imports/", imports.ImportListApi.as_view(), name="api-imports"),
+    path("imports/from-server/", imports.ImportFromServerApi.as_view(), name="api-import-from-server"),
+    path("imports/server-files/", imports.ServerFileListApi.as_view(), name="api-server-files"),
+    path("imports/<int:import_id>/", include(one_import)),
+    path("quality/", agreement.QualityApi.as_view(), name="api-quality"),
+    path("agreement/", agreement.AgreementApi.as_view(), name="api-agreement"),
+    path("leaderboard/", leaderboard.LeaderboardApi.as_view(), name="api-leaderboard"),
+    path("numbers/", include(numbers_of)),
+    path("adjudication/", adjudication.AdjudicationListApi.as_view(), name="api-adjudications"),
+    path("adjudication/<int:comparison_id>/", adjudication.AdjudicationApi.as_view(), name="api-adjudication"),
+    path(
+        "adjudication/<int:comparison_id>/note/",
+        adjudication.AdjudicationNoteApi.as_view(),
+        name="api-adjudication-note",
+    ),
+    path("snapshots/", snapshots.SnapshotListApi.as_view(), name="api-snapshots"),
+    path("snapshots/<int:version>/", snapshots.SnapshotApi.as_view(), name="api-snapshot"),
+    path("snapshots/<int:version>/download/", snapshots.SnapshotDownloadApi.as_view(), name="api-snapshot-download"),
+    path("webhooks/", webhooks.WebhookListApi.as_view(), name="api-webhooks"),
+    path("webhooks/<int:webhook_id>/", include(one_webhook)),
     path("rounds/", rounds.RoundListApi.as_view(), name="api-rounds"),
     path("rounds/<int:number>/", include(one_round)),
     path("comparisons/<int:comparison_id>/", include(one_comparison)),

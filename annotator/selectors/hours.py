@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.db.models import OuterRef, Subquery, Sum
+from django.db.models import OuterRef, Q, Subquery, Sum
 from django.db.models.functions import TruncDay
 from django.utils.translation import gettext_lazy as _
 
@@ -85,15 +85,15 @@ SELECT id FROM annotator_user WHERE id IN (SELECT rater_id FROM annotator_raterh
 """
 
 
-def raters_page(project: Project, order: Order, *, after: int | None = None) -> RaterPage:
-    """People who judged or skipped, PAGE at a time. Pages are cut behind a rater, so none is farther than the first.
+def raters_page(project: Project, order: Order, *, after: int | None = None, most: int = PAGE) -> RaterPage:
+    """People who judged or skipped, so many at a time. Pages are cut behind a rater, so none is farther than the first.
 
     An `after` who did neither counts as left out.
     """
     ranked = _ranked(project, order)
     begin = ranked.index(after) + 1 if after in ranked else 0
-    shown = ranked[begin : begin + PAGE]
-    return RaterPage(order, _rows(project, shown), shown[-1] if begin + PAGE < len(ranked) else None)
+    shown = ranked[begin : begin + most]
+    return RaterPage(order, _rows(project, shown), shown[-1] if begin + most < len(ranked) else None)
 
 
 def _ranked(project: Project, order: Order) -> list[int]:
@@ -184,11 +184,19 @@ def company_of_raters(project: Project, *, anew: bool = False) -> tuple[np.ndarr
 # --- hours for pay -----------------------------------------------------------------
 
 
-def hours_by_day(project: Project, first: date, last: date) -> Iterator[tuple[str, date, int, int, float]]:
-    """(username, day in UTC, judgments, skips, seconds of work), both days included; read as it is sent."""
+def hours_by_day(
+    project: Project, first: date, last: date, *, behind: tuple[str, date] | None = None
+) -> Iterator[tuple[str, date, int, int, float]]:
+    """(username, day in UTC, judgments, skips, seconds of work), both days included; read as it is sent.
+
+    behind  only what follows this day of this person
+    """
+    hours = RaterHour.objects.filter(round__in=project.rounds.all(), hour__date__gte=first, hour__date__lte=last)
+    if behind is not None:
+        name, day_before = behind
+        hours = hours.filter(Q(rater__username__gt=name) | Q(rater__username=name, hour__date__gt=day_before))
     rows = (
-        RaterHour.objects.filter(round__in=project.rounds.all(), hour__date__gte=first, hour__date__lte=last)
-        .annotate(day=TruncDay("hour"))
+        hours.annotate(day=TruncDay("hour"))
         .values("rater__username", "day")
         .annotate(judgments=Sum("answered"), skips=Sum("skipped"), worked=Sum("seconds"))
         .order_by("rater__username", "day")

@@ -101,6 +101,42 @@ def responses_add(
     return len(rows)
 
 
+@transaction.atomic
+def responses_add_each(*, project: Project, rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, bool] | InputInvalid]:
+    """Add answers that were written elsewhere ({"prompt", "text", "author", "label"}), and say of each what came of it.
+
+    Its id and whether it is new: the same text by the same author is one answer. Or why it does not fit.
+    """
+    prompts = set(
+        Prompt.objects.filter(project=project, pk__in={row["prompt"] for row in rows}).values_list("pk", flat=True)
+    )
+    keys = [(row["prompt"], row["author"], text_sha256(row["text"])) for row in rows]
+    known = _response_ids(keys)
+    fresh: dict[ResponseKey, Response] = {}
+    for key, row in zip(keys, rows, strict=True):
+        if row["prompt"] in prompts and key not in known:
+            fresh.setdefault(key, Response(
+                prompt_id=row["prompt"], author=row["author"], text=row["text"], text_sha256=key[2], label=row["label"]
+            ))  # fmt: skip
+    Response.objects.bulk_create(fresh.values(), batch_size=BATCH, ignore_conflicts=True)
+    ids = known | _response_ids(list(fresh))
+    first = dict.fromkeys(fresh, True)  # the same answer twice is new once
+    nowhere = InputInvalid(_("There is no such prompt in this project."))
+    return [(ids[key], first.pop(key, False)) if key[0] in prompts else nowhere for key in keys]
+
+
+ResponseKey = tuple[int, str, str]  # prompt, author, digest of the text
+
+
+def _response_ids(keys: Collection[ResponseKey]) -> dict[ResponseKey, int]:
+    """Of imported answers to these prompts with these texts."""
+    found = Response.objects.filter(
+        run=None, prompt__in={key[0] for key in keys}, text_sha256__in={key[2] for key in keys}
+    )
+    return {(prompt, author, sha256): pk for prompt, author, sha256, pk in
+            found.values_list("prompt_id", "author", "text_sha256", "pk")}  # fmt: skip
+
+
 def text_sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 

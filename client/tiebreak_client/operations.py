@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
 
 from tiebreak_client import types
 from tiebreak_client.transport import LEFT_OUT, Transport
@@ -11,6 +12,32 @@ from tiebreak_client.transport import LEFT_OUT, Transport
 
 class Operations(Transport):
     """What can be done. Everything raises Problem where the server refuses."""
+
+    def adjudication(self, slug: str, comparison_id: int) -> types.Adjudication:
+        """A pair to decide, blind; once somebody has decided it, with votes and all that is known. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/adjudication/{comparison_id}/")
+
+    def adjudication_add(self, slug: str, comparison_id: int, *, answer: str) -> types.Adjudication:
+        """Decide it, or decide it anew; the newest decision stands above the votes in later snapshots. Scope:
+        `write`.
+        """
+        return self._asked("POST", f"/api/v1/projects/{slug}/adjudication/{comparison_id}/", body={"answer": answer})
+
+    def adjudication_list(self, slug: str) -> types.WaitingQueue:
+        """What you may decide: votes that are split or flagged, surprises, and gold that good raters miss. Scope:
+        `read`.
+        """
+        return self._asked("GET", f"/api/v1/projects/{slug}/adjudication/")
+
+    def adjudication_note(self, slug: str, comparison_id: int, *, note: str) -> types.Adjudication:
+        """Write down why you decided as you did. Scope: `write`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/adjudication/{comparison_id}/note/", body={"note": note})
+
+    def agreement(self, slug: str, *, round: int = LEFT_OUT) -> types.Agreement:
+        """Every coefficient: by question, by rater, by pair of raters, by tag and by round. For owners. Scope:
+        `read`.
+        """
+        return self._asked("GET", f"/api/v1/projects/{slug}/agreement/", query={"round": round})
 
     def assignment(self, slug: str, assignment_id: int) -> types.Assignment:
         """One of your own pairs, to see it again. Scope: `judge`."""
@@ -69,6 +96,10 @@ class Operations(Transport):
     def checkpoint(self, slug: str, checkpoint_id: int) -> types.Checkpoint:
         """One checkpoint. Scope: `read`."""
         return self._asked("GET", f"/api/v1/projects/{slug}/checkpoints/{checkpoint_id}/")
+
+    def checkpoint_download(self, slug: str, checkpoint_id: int, to: str | Path) -> Path:
+        """The folder as an archive: it loads in peft or transformers as it is. Scope: `export`."""
+        return self._saved(f"/api/v1/projects/{slug}/checkpoints/{checkpoint_id}/download/", to)
 
     def checkpoint_list(
         self,
@@ -162,6 +193,23 @@ class Operations(Transport):
         """Show it to nobody and leave it out of snapshots; its judgments stay. Scope: `write`."""
         return self._asked("POST", f"/api/v1/projects/{slug}/comparisons/{comparison_id}/set-aside/")
 
+    def delivery_again(self, slug: str, webhook_id: int, delivery_id: int) -> None:
+        """Send it once more, now; the message id stays the same. Scope: `write`."""
+        self._asked("POST", f"/api/v1/projects/{slug}/webhooks/{webhook_id}/deliveries/{delivery_id}/again/")
+
+    def delivery_list(
+        self,
+        slug: str,
+        webhook_id: int,
+        *,
+        limit: int = LEFT_OUT,
+        state: Literal["waiting", "delivered", "given_up"] = LEFT_OUT,
+    ) -> Iterator[types.Delivery]:
+        """The log of a webhook, newest first; it goes back a month. Scope: `read`."""
+        return self._pages(
+            f"/api/v1/projects/{slug}/webhooks/{webhook_id}/deliveries/", query={"limit": limit, "state": state}
+        )
+
     def entrance(self, slug: str) -> types.Entrance:
         """The guideline that you are to read, and what is asked about a pair. Scope: `judge`."""
         return self._asked("GET", f"/api/v1/projects/{slug}/judge/")
@@ -169,6 +217,10 @@ class Operations(Transport):
     def entrance_content(self, slug: str, *, content: Literal["accepted", "declined"]) -> None:
         """Whether you want to see what the project warns about. Scope: `judge`."""
         self._asked("POST", f"/api/v1/projects/{slug}/judge/content/", body={"content": content})
+
+    def exam(self, slug: str) -> types.Sitting:
+        """Begin an attempt at the exam, or go on with it. Scope: `judge`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/judge/exam/")
 
     def flag_list(
         self,
@@ -241,6 +293,81 @@ class Operations(Transport):
         """All versions of the guideline, newest first. Scope: `read`."""
         return self._pages(f"/api/v1/projects/{slug}/guidelines/", query={"limit": limit})
 
+    def hours_list(
+        self, slug: str, *, first: str = LEFT_OUT, last: str = LEFT_OUT, limit: int = LEFT_OUT
+    ) -> Iterator[types.Hours]:
+        """Hours of work by person and day, both days included, for pay. For owners. Scope: `export`."""
+        return self._pages(
+            f"/api/v1/projects/{slug}/numbers/hours/", query={"first": first, "last": last, "limit": limit}
+        )
+
+    def import_(self, slug: str, import_id: int) -> types.ImportSample:
+        """One import: how it is read, how far it is, and what came of it. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/imports/{import_id}/")
+
+    def import_add(self, slug: str, file: BinaryIO, *, name: str = LEFT_OUT) -> types.ImportSample:
+        """Keep a file and look at its first rows; start it when what was understood is right. The body is the file.
+        Scope: `write`.
+        """
+        return self._asked("POST", f"/api/v1/projects/{slug}/imports/", file=file, query={"name": name})
+
+    def import_errors(self, slug: str, import_id: int, to: str | Path) -> Path:
+        """The rows that did not fit, as JSON lines: where each stands, and why. Scope: `read`."""
+        return self._saved(f"/api/v1/projects/{slug}/imports/{import_id}/errors/", to)
+
+    def import_from_server(self, slug: str, *, name: str) -> types.ImportSample:
+        """Look at a file or folder that lies on the server, where it stays. Scope: `write`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/imports/from-server/", body={"name": name})
+
+    def import_list(
+        self,
+        slug: str,
+        *,
+        limit: int = LEFT_OUT,
+        state: Literal["uploaded", "recognised", "waiting", "reading", "imported", "broken", "stopped"] = LEFT_OUT,
+    ) -> Iterator[types.Import]:
+        """What was brought into a project, newest first. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/imports/", query={"limit": limit, "state": state})
+
+    def import_read_as(
+        self,
+        slug: str,
+        import_id: int,
+        *,
+        format: Literal[
+            "columns",
+            "oasst",
+            "label_studio",
+            "argilla",
+            "openai",
+            "arena",
+            "alpaca_eval",
+            "pandalm",
+            "helpsteer",
+            "hh",
+            "sharegpt",
+            "questions",
+            "scores",
+            "pairs",
+            "trl",
+            "instructions",
+            "llmfao",
+        ],
+        columns: dict[str, str] = LEFT_OUT,
+    ) -> types.ImportSample:
+        """Say how to read it, and look at it again; not once it has started. Scope: `write`."""
+        return self._asked(
+            "POST", f"/api/v1/projects/{slug}/imports/{import_id}/read-as/", body={"format": format, "columns": columns}
+        )
+
+    def import_start(self, slug: str, import_id: int) -> types.Import:
+        """Let a worker read it, from the first row or behind the last one that is in. Scope: `write`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/imports/{import_id}/start/")
+
+    def import_stop(self, slug: str, import_id: int) -> types.Import:
+        """Stop it; what is in stays in. Scope: `write`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/imports/{import_id}/stop/")
+
     def invitation_add(
         self, slug: str, *, role: Literal["owner", "reviewer", "rater"] = LEFT_OUT, days: int = LEFT_OUT
     ) -> types.InvitationMade:
@@ -286,6 +413,33 @@ class Operations(Transport):
         once. Scope: `judge`.
         """
         return self._pages(f"/api/v1/projects/{slug}/judge/judgments/", query={"limit": limit})
+
+    def leaderboard(
+        self,
+        slug: str,
+        *,
+        anchor: Literal["mean", "base"] = LEFT_OUT,
+        first_round: int = LEFT_OUT,
+        last_round: int = LEFT_OUT,
+        style: bool = LEFT_OUT,
+        tag: str = LEFT_OUT,
+        ties: Literal["half", "davidson", "dropped"] = LEFT_OUT,
+    ) -> types.Leaderboard:
+        """Ratings with intervals, the ranks that judgments leave open, and how few judgments carry the order.
+        Scope: `read`.
+        """
+        return self._asked(
+            "GET",
+            f"/api/v1/projects/{slug}/leaderboard/",
+            query={
+                "anchor": anchor,
+                "first_round": first_round,
+                "last_round": last_round,
+                "style": style,
+                "tag": tag,
+                "ties": ties,
+            },
+        )
 
     def lease_list(self, slug: str, number: int, *, limit: int = LEFT_OUT) -> Iterator[types.Lease]:
         """Who holds what in a round right now. Scope: `read`."""
@@ -337,6 +491,10 @@ class Operations(Transport):
     def member_resume(self, slug: str, member_id: int) -> types.Member:
         """Let a paused rater go on; their checks are counted anew from now. Scope: `people`."""
         return self._asked("POST", f"/api/v1/projects/{slug}/members/{member_id}/resume/")
+
+    def practice(self, slug: str) -> types.Sitting:
+        """Begin to practise, or go on: gold whose answer is explained at once. Scope: `judge`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/judge/practice/")
 
     def project(self, slug: str) -> types.Project:
         """One project with its settings. Scope: `read`."""
@@ -502,6 +660,10 @@ class Operations(Transport):
         """All versions of the protocol, newest first. Scope: `read`."""
         return self._pages(f"/api/v1/projects/{slug}/protocols/", query={"limit": limit})
 
+    def quality(self, slug: str, *, round: int = LEFT_OUT) -> types.Quality:
+        """Agreement, side bias, ties and time of the newest judgments, and of the busiest raters. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/quality/", query={"round": round})
+
     def queue(self, slug: str) -> types.Queue:
         """The settings of the queue, the groups of the project, and whose answers may meet. Scope: `read`."""
         return self._asked("GET", f"/api/v1/projects/{slug}/queue/")
@@ -546,6 +708,24 @@ class Operations(Transport):
         Scope: `write`.
         """
         return self._asked("POST", f"/api/v1/projects/{slug}/queue/wanted/", body={"wanted": wanted})
+
+    def rater_list(
+        self,
+        slug: str,
+        *,
+        by: Literal["judgments", "skips", "seconds", "pace", "left", "last", "name"] = LEFT_OUT,
+        limit: int = LEFT_OUT,
+    ) -> Iterator[types.Rater]:
+        """What each person did; each order goes from most to least, names by the alphabet. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/numbers/raters/", query={"by": by, "limit": limit})
+
+    def rater_release(self, slug: str, user_id: int) -> types.Released:
+        """Give back to the queue all that this person holds. Scope: `write`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/numbers/raters/{user_id}/release/")
+
+    def response_list(self, slug: str, rows: Sequence[types.ResponseListInput]) -> list[types.RowResult]:
+        """Add answers to prompts: a list, or JSON lines. Each row is answered by itself. Scope: `write`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/responses/", body=list(rows))
 
     def round(self, slug: str, number: int) -> types.Round:
         """One round. Scope: `read`."""
@@ -618,3 +798,126 @@ class Operations(Transport):
     ) -> Iterator[types.Run]:
         """The runs of a project, newest first. Scope: `read`."""
         return self._pages(f"/api/v1/projects/{slug}/runs/", query={"kind": kind, "limit": limit, "state": state})
+
+    def server_file_list(self, slug: str) -> types.ServerFiles:
+        """Files and folders that lie on the server and can be imported without sending them. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/imports/server-files/")
+
+    def sitting(self, slug: str, sitting_id: int) -> types.Sitting:
+        """One of your own sittings, with the question that is open. Scope: `judge`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/judge/sittings/{sitting_id}/")
+
+    def sitting_answer(
+        self, slug: str, sitting_id: int, *, number: int, answer: str, seconds: float = LEFT_OUT
+    ) -> types.Answered:
+        """Answer a question, once; in practice you hear what is right, and why. Scope: `judge`."""
+        return self._asked(
+            "POST",
+            f"/api/v1/projects/{slug}/judge/sittings/{sitting_id}/answer/",
+            body={"number": number, "answer": answer, "seconds": seconds},
+        )
+
+    def snapshot(self, slug: str, version: int) -> types.Snapshot:
+        """One snapshot. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/snapshots/{version}/")
+
+    def snapshot_download(self, slug: str, version: int, to: str | Path) -> Path:
+        """The folder as an archive: rows, manifest, digests. Scope: `export`."""
+        return self._saved(f"/api/v1/projects/{slug}/snapshots/{version}/download/", to)
+
+    def snapshot_list(self, slug: str, *, limit: int = LEFT_OUT) -> Iterator[types.Snapshot]:
+        """The snapshots of a project, newest first. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/snapshots/", query={"limit": limit})
+
+    def throughput(self, slug: str, *, span: Literal["day", "week", "month", "all"] = LEFT_OUT) -> types.Throughput:
+        """Judgments, skips and people, hour by hour or day by day. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/numbers/throughput/", query={"span": span})
+
+    def trend(self, slug: str, *, by: Literal["day", "number"] = LEFT_OUT) -> types.Trend:
+        """Whether raters come to agree more, or less. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/numbers/trend/", query={"by": by})
+
+    def value(self, slug: str) -> types.Value:
+        """What judgments bought so far, and what another thousand would add. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/numbers/value/")
+
+    def webhook(self, slug: str, webhook_id: int) -> types.Webhook:
+        """One webhook. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/webhooks/{webhook_id}/")
+
+    def webhook_add(
+        self,
+        slug: str,
+        *,
+        url: str,
+        kinds: list[
+            Literal[
+                "judgment.stored",
+                "round.opened",
+                "round.frozen",
+                "round.evaluated",
+                "round.closed",
+                "round.abandoned",
+                "run.finished",
+                "run.failed",
+                "snapshot.made",
+                "checkpoint.registered",
+                "checkpoint.promoted",
+                "rater.paused",
+            ]
+        ],
+    ) -> types.WebhookSecret:
+        """Tell one more; its secret is told here and nowhere else. Scope: `write`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/webhooks/", body={"url": url, "kinds": kinds})
+
+    def webhook_change(
+        self,
+        slug: str,
+        webhook_id: int,
+        *,
+        url: str = LEFT_OUT,
+        kinds: list[
+            Literal[
+                "judgment.stored",
+                "round.opened",
+                "round.frozen",
+                "round.evaluated",
+                "round.closed",
+                "round.abandoned",
+                "run.finished",
+                "run.failed",
+                "snapshot.made",
+                "checkpoint.registered",
+                "checkpoint.promoted",
+                "rater.paused",
+            ]
+        ] = LEFT_OUT,
+    ) -> types.Webhook:
+        """Change address or kinds; what is left out stays as it is. Scope: `write`."""
+        return self._asked(
+            "PATCH", f"/api/v1/projects/{slug}/webhooks/{webhook_id}/", body={"url": url, "kinds": kinds}
+        )
+
+    def webhook_go_on(self, slug: str, webhook_id: int) -> types.Webhook:
+        """Tell it again, beginning with what still waits. Scope: `write`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/webhooks/{webhook_id}/go-on/")
+
+    def webhook_list(self, slug: str, *, limit: int = LEFT_OUT) -> Iterator[types.Webhook]:
+        """Whom the project tells, newest first. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/webhooks/", query={"limit": limit})
+
+    def webhook_remove(self, slug: str, webhook_id: int) -> None:
+        """Forget address, secret and log. Scope: `write`."""
+        self._asked("DELETE", f"/api/v1/projects/{slug}/webhooks/{webhook_id}/")
+
+    def webhook_secret(self, slug: str, webhook_id: int) -> types.WebhookSecret:
+        """A new secret; the old one signs beside it for a day. Scope: `write`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/webhooks/{webhook_id}/secret/")
+
+    def webhook_stop(self, slug: str, webhook_id: int) -> types.Webhook:
+        """Tell it nothing more; what waits goes on waiting. Scope: `write`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/webhooks/{webhook_id}/stop/")
+
+    def webhook_test(self, slug: str, webhook_id: int) -> None:
+        """Send it something that means nothing; the log shows how it went. Scope: `write`."""
+        self._asked("POST", f"/api/v1/projects/{slug}/webhooks/{webhook_id}/test/")

@@ -5,6 +5,61 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
+class Adjudication(TypedDict):
+    """A pair as a rater would see it; `seen` is null until it is decided."""
+
+    comparison: int
+    messages: list[Turn]
+    left: str
+    right: str
+    question: str
+    answers: list[Choice]
+    seen: Seen | None
+
+
+class Age(TypedDict):
+    """How old a finding is: in big projects a worker makes it, and what came since does not count yet."""
+
+    # null: not found for the first time yet.
+    found_at: str | None
+    # Judgments that came since.
+    later: int
+
+
+class Agreement(TypedDict):
+    """What every finding comes with."""
+
+    # null: found just now, with everything that there is.
+    age: Age | None
+    left_out: LeftOut
+    # null: not found for the first time yet.
+    agreement: AgreementTables | None
+    ceiling: Ceiling | None
+
+
+class AgreementTables(TypedDict):
+    # That were looked at: the newest, of `of`.
+    judgments: int
+    of: int
+    comparisons: int
+    overall: list[Estimate]
+    questions: Table
+    raters: Table
+    pairs: Table
+    tags: Table
+    rounds: Table
+
+
+class Answered(TypedDict):
+    number: int
+    answer: str
+    # null in an exam, which tells at its end.
+    is_right: bool | None
+    # About A, the left one, and B: a, b, tie …
+    right: list[str]
+    explanation: str
+
+
 class Asking(TypedDict):
     """One version of the protocol: send its `id` with each judgment, so that it is held against what you saw."""
 
@@ -38,6 +93,40 @@ class Author(TypedDict):
 
     checkpoint: NotRequired[int | None]
     name: NotRequired[str]
+
+
+class Board(TypedDict):
+    # Best first; those without a rating last.
+    rows: list[Standing]
+    # That count, of `of`.
+    judgments: int
+    of: int
+    raters: int
+    # Whether raters, not judgments, are what varies.
+    is_clustered: bool
+    wins: list[Wins]
+    swaps: list[Swap]
+    top: Swap | None
+    # What each trait of an answer is worth, in points.
+    style: list[Estimate]
+    # What a tie is worth beside a win between equals.
+    nu: float | None
+    # Who has 1000 points; null: the mean.
+    anchor: Contestant | None
+
+
+class Bought(TypedDict):
+    judgments: int
+    accuracy: Estimate
+    checkpoint: int
+
+
+class Ceiling(TypedDict):
+    """What people agree on among themselves, beside what a reward model agrees on with them."""
+
+    people: Estimate
+    model: Estimate
+    checkpoint: int
 
 
 class CheckRules(TypedDict):
@@ -127,11 +216,53 @@ class Comparison(TypedDict):
     created_at: str
 
 
+class Contestant(TypedDict):
+    name: str
+    # null: its answers came with an import.
+    checkpoint: int | None
+
+
 class Criterion(TypedDict):
     code: str
     name: str
     question: str
     answers: list[Choice]
+
+
+class Decision(TypedDict):
+    id: int
+    by: str
+    # Whether it was given before its author saw the votes.
+    is_blind: bool
+    # What was pressed, about left and right as they were shown.
+    answer: str
+    outcome: Literal["prefer", "tie", "both_good", "both_bad", "cannot_judge"]
+    # −1: first is clearly better; 1: second is.
+    value: float | None
+    preferred: int | None
+    first_on_left: bool
+    note: str
+    created_at: str
+
+
+class Delivery(TypedDict):
+    id: int
+    kind: str
+    data: dict[str, Any]
+    # The message id, the same at every attempt.
+    key: str
+    state: Literal["waiting", "delivered", "given_up"]
+    attempts: int
+    due_at: str
+    attempted_at: str | None
+    seconds: float | None
+    # Of the newest answer.
+    status: int | None
+    # Its first characters.
+    answer: str
+    # Why it does not count as delivered.
+    error: str
+    created_at: str
 
 
 class Depth(TypedDict):
@@ -163,6 +294,14 @@ class Estimate(TypedDict):
     n: int
     unit: str
     reason: str
+
+
+class Expected(TypedDict):
+    """What a reward model expected, before it could learn from the votes."""
+
+    side: Literal["A", "B"]
+    probability: float
+    checkpoint: int
 
 
 class FieldError(TypedDict):
@@ -217,6 +356,16 @@ class Gold(TypedDict):
     retired_at: str | None
 
 
+class GoldBehind(TypedDict):
+    """The gold that a hidden check was made of."""
+
+    id: int
+    # About A and B: a, b, tie …
+    right: list[str]
+    explanation: str
+    is_overruled: bool
+
+
 class GoldMissed(TypedDict):
     """How raters answered a hidden check. Many misses say something about the gold as well."""
 
@@ -259,6 +408,61 @@ class Holder(TypedDict):
     since: str
     # When the first one runs out.
     until: str
+
+
+class Hours(TypedDict):
+    username: str
+    # In UTC.
+    day: str
+    judgments: int
+    skips: int
+    # Of work.
+    seconds: float
+
+
+class Import(TypedDict):
+    id: int
+    name: str
+    # Bytes.
+    size: int
+    # How it is read; empty until that is known.
+    format: str
+    # Role → column.
+    columns: dict[str, str]
+    state: Literal["uploaded", "recognised", "waiting", "reading", "imported", "broken", "stopped"]
+    # Records that are in; started again, it goes on behind them.
+    position: int
+    # read = imported + known + bad.
+    counts: dict[str, Any]
+    # Left aside, and near-duplicates.
+    notes: list[str]
+    error: str
+    added_at: str
+    started_at: str | None
+    finished_at: str | None
+
+
+class ImportSample(TypedDict):
+    id: int
+    name: str
+    # Bytes.
+    size: int
+    # How it is read; empty until that is known.
+    format: str
+    # Role → column.
+    columns: dict[str, str]
+    state: Literal["uploaded", "recognised", "waiting", "reading", "imported", "broken", "stopped"]
+    # Records that are in; started again, it goes on behind them.
+    position: int
+    # read = imported + known + bad.
+    counts: dict[str, Any]
+    # Left aside, and near-duplicates.
+    notes: list[str]
+    error: str
+    added_at: str
+    started_at: str | None
+    finished_at: str | None
+    sample: Sample
 
 
 class Invitation(TypedDict):
@@ -323,11 +527,28 @@ class JudgmentMineListInput(TypedDict):
     assignment: int
 
 
+class Leaderboard(TypedDict):
+    """What every finding comes with."""
+
+    # null: found just now, with everything that there is.
+    age: Age | None
+    left_out: LeftOut
+    # null: not found for the first time yet; ask again soon.
+    leaderboard: Board | None
+
+
 class Lease(TypedDict):
     id: int
     rater: str
     claimed_at: str
     leased_until: str
+
+
+class LeftOut(TypedDict):
+    """Judgments of excluded raters, which no figure counts."""
+
+    judgments: int
+    raters: int
 
 
 class Member(TypedDict):
@@ -478,6 +699,38 @@ class Protocol(TypedDict):
     created_at: str
 
 
+class Quality(TypedDict):
+    """What every finding comes with."""
+
+    # null: found just now, with everything that there is.
+    age: Age | None
+    left_out: LeftOut
+    # null: not found for the first time yet.
+    quality: QualityTable | None
+
+
+class QualityTable(TypedDict):
+    """Of the newest judgments."""
+
+    judgments: int
+    agreement: Estimate
+    alpha: Estimate
+    left: Estimate
+    ties: Estimate
+    both_bad: Estimate
+    seconds: Estimate
+    # The busiest; all of them are in numbers/raters/.
+    raters: list[RaterQuality]
+    raters_left_out: int
+
+
+class Question(TypedDict):
+    number: int
+    messages: list[Turn]
+    left: str
+    right: str
+
+
 class Queue(TypedDict):
     # Order → parts of the claims; only their ratio counts. Orders: in_order, random, fewest, started, informative.
     strategy: NotRequired[dict[str, float]]
@@ -510,6 +763,33 @@ class QueueHealth(TypedDict):
     forecast: Forecast | None
 
 
+class Rater(TypedDict):
+    user: int
+    username: str
+    judgments: int
+    skips: int
+    # Of work, each judgment at most ten minutes.
+    seconds: float
+    pace: Estimate
+    left: Estimate
+    agrees: Estimate
+    last_judged_at: str | None
+
+
+class RaterQuality(TypedDict):
+    username: str
+    judgments: int
+    # Median of a judgment.
+    seconds: float | None
+    left: Estimate
+    agrees: Estimate
+
+
+class Released(TypedDict):
+    # Comparisons that went back to the queue.
+    released: int
+
+
 class Response(TypedDict):
     id: int
     prompt: int
@@ -524,6 +804,16 @@ class Response(TypedDict):
     created_at: str
 
 
+class ResponseListInput(TypedDict):
+    # Its number.
+    prompt: int
+    text: str
+    # Who wrote it: a model's name.
+    author: NotRequired[str]
+    # Whether it is good by itself, where that is known.
+    label: NotRequired[bool | None]
+
+
 class Round(TypedDict):
     number: int
     state: Literal["draft", "collecting", "frozen", "training", "evaluated", "closed", "abandoned"]
@@ -535,6 +825,14 @@ class Round(TypedDict):
     opened_at: str | None
     launched_at: str | None
     closed_at: str | None
+
+
+class Row(TypedDict):
+    name: str
+    # Its number, where the row is about a round.
+    round: int | None
+    # In the order of `columns`.
+    estimates: list[Estimate]
 
 
 class RowResult(TypedDict):
@@ -583,6 +881,239 @@ class RunEvent(TypedDict):
     created_at: str
 
 
+class Sample(TypedDict):
+    """What a look at the first rows found. Nothing is stored yet."""
+
+    format: str
+    good: NotRequired[int]
+    bad: NotRequired[int]
+    columns: NotRequired[list[str]]
+    preview: NotRequired[list[dict[str, Any]]]
+    errors: NotRequired[list[dict[str, Any]]]
+
+
+class Seen(TypedDict):
+    """What whoever decides sees afterwards."""
+
+    decision: Decision
+    earlier: list[Decision]
+    left_response: int
+    right_response: int
+    votes: list[Vote]
+    expected: Expected | None
+    gold: GoldBehind | None
+
+
+class ServerFiles(TypedDict):
+    names: list[str]
+
+
+class Sitting(TypedDict):
+    id: int
+    kind: Literal["practice", "exam"]
+    # Questions.
+    asked: int
+    answered: int
+    # null until it is over.
+    got_right: int | None
+    # null until an exam is over, and for practice.
+    passed: bool | None
+    # What is asked about each pair.
+    question: str
+    answers: list[Choice]
+    # The question that waits for an answer.
+    open: Question | None
+    started_at: str
+    ended_at: str | None
+
+
+class Snapshot(TypedDict):
+    version: int
+    round: int
+    # Of the folder's manifest, which holds the digests of its files.
+    sha256: str
+    counts: dict[str, Any]
+    created_at: str
+
+
+class Standing(TypedDict):
+    contestant: Contestant
+    # On Elo's scale: 400 points are odds of ten to one.
+    rating: Estimate
+    # The best rank that the judgments leave open.
+    best: int | None
+    worst: int | None
+
+
+class Swap(TypedDict):
+    """Without `dropped` of the judgments, `below` stands above `above`."""
+
+    above: Contestant
+    below: Contestant
+    # null: no number was found.
+    dropped: int | None
+
+
+class Table(TypedDict):
+    columns: list[str]
+    rows: list[Row]
+    # Rows beyond those that are shown.
+    left_out: int
+
+
+class Throughput(TypedDict):
+    span: Literal["day", "week", "month", "all"]
+    judgments: int
+    skips: int
+    # People in the whole span.
+    raters: int
+    # Hours, or days in UTC, oldest first; empty ones are left out.
+    steps: list[ThroughputStep]
+
+
+class ThroughputStep(TypedDict):
+    begins: str
+    judgments: int
+    skips: int
+    raters: int
+
+
+class Trend(TypedDict):
+    """What every finding comes with."""
+
+    # null: found just now, with everything that there is.
+    age: Age | None
+    left_out: LeftOut
+    # null: not found for the first time yet.
+    trend: TrendSteps | None
+
+
+class TrendStep(TypedDict):
+    begins: str
+    judgments: int
+    agreement: Estimate
+
+
+class TrendSteps(TypedDict):
+    by: Literal["day", "number"]
+    # That were looked at: the newest.
+    judgments: int
+    steps: list[TrendStep]
+
+
 class Turn(TypedDict):
     role: Literal["system", "user", "assistant"]
     content: str
+
+
+class Value(TypedDict):
+    # Reward models of past rounds, by the judgments they learnt from.
+    points: list[Bought]
+    worth: Worth
+
+
+class Vote(TypedDict):
+    rater: str
+    # About A, the left one, and B.
+    said: str
+    rationale: str
+
+
+class Waiting(TypedDict):
+    comparison: int
+    round: int
+    reasons: list[str]
+    # How the votes stand, without saying for whom.
+    split: str
+
+
+class WaitingQueue(TypedDict):
+    # How many there are, with those that are not shown.
+    count: int
+    # Newest judgments whose comparisons were looked at, at least.
+    looked_at: int
+    # The most urgent first.
+    waiting: list[Waiting]
+
+
+class Webhook(TypedDict):
+    id: int
+    url: str
+    kinds: list[
+        Literal[
+            "judgment.stored",
+            "round.opened",
+            "round.frozen",
+            "round.evaluated",
+            "round.closed",
+            "round.abandoned",
+            "run.finished",
+            "run.failed",
+            "snapshot.made",
+            "checkpoint.registered",
+            "checkpoint.promoted",
+            "rater.paused",
+        ]
+    ]
+    # Deliveries that wait.
+    waiting: int
+    given_up: int
+    attempted_at: str | None
+    # null: all is well.
+    failing_since: str | None
+    # Since when it hears nothing.
+    stopped_at: str | None
+    created_at: str
+
+
+class WebhookSecret(TypedDict):
+    id: int
+    url: str
+    kinds: list[
+        Literal[
+            "judgment.stored",
+            "round.opened",
+            "round.frozen",
+            "round.evaluated",
+            "round.closed",
+            "round.abandoned",
+            "run.finished",
+            "run.failed",
+            "snapshot.made",
+            "checkpoint.registered",
+            "checkpoint.promoted",
+            "rater.paused",
+        ]
+    ]
+    # Deliveries that wait.
+    waiting: int
+    given_up: int
+    attempted_at: str | None
+    # null: all is well.
+    failing_since: str | None
+    # Since when it hears nothing.
+    stopped_at: str | None
+    created_at: str
+    # Told once: it signs what is sent.
+    secret: str | None
+
+
+class Wins(TypedDict):
+    contestant: Contestant
+    # Share won, in the order of `wins`; null over itself.
+    over: list[Estimate] | None
+
+
+class Worth(TypedDict):
+    # Judgments more.
+    more: int
+    # Accuracy that they would add; 0.01 is a point.
+    gain: float | None
+    low: float | None
+    high: float | None
+    # Rounds that this is drawn from.
+    points: int
+    # (judgments, accuracy, low, high).
+    curve: list[list[float]]
+    # Why nothing can be said, or empty.
+    reason: str

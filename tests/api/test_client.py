@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tiebreak_client import Problem, Tiebreak
 from annotator.api.index import described
 from annotator.domain.scopes import Scope
 from annotator.models import Judgment, Round
+from annotator.services.rounds import round_advance
 from annotator.services.tokens import token_create
 from tests.factories import at_home, person, project_of, round_collecting
 from tests.receiver import Receiver, receiving
@@ -38,27 +40,36 @@ def test_the_client_can_do_what_the_server_can(tmp_path: Path) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_every_example_of_its_page_does_what_it_says(live_server: Any, store: Path) -> None:
+def test_every_example_of_its_page_does_what_it_says(live_server: Any, store: Path, tmp_path: Path) -> None:
     olga = person("olga")
     shop = project_of(olga, "shop", prompts=4)
     at_home(shop, olga)
     round_collecting(shop)
     _token, secret = token_create(user=olga, name="docs", scopes=[scope.value for scope in Scope], days=1)
     examples = "\n".join(re.findall(r"```python\n(.*?)```", (CLIENT / "README.md").read_text(), re.DOTALL))
+    (tmp_path / "pairs.jsonl").write_text('{"prompt": "Hi?", "chosen": "Hello.", "rejected": "What?"}\n')
     around = {"PATH": os.environ["PATH"], "PYTHONPATH": str(CLIENT), "PYTHONIOENCODING": "utf-8"}
 
     done = subprocess.run(
         [sys.executable, "-c", examples],
         env={**around, "TIEBREAK_URL": live_server.url, "TIEBREAK_TOKEN": secret},
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, cwd=tmp_path,
     )  # fmt: skip
 
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert lines[:2] == ["shop owner collecting", "['added', 'added']"]
-    assert len(lines[2:-1]) == Judgment.objects.count() > 0
+    assert lines[:3] == ["shop owner collecting", "['added', 'added']", "trl 1 []"]
+    assert sum(line.startswith("olga ") for line in lines) == Judgment.objects.count() > 0
+    assert lines[-2].startswith("whsec_")
     assert lines[-1] == "input_invalid ['/overlap']"
-    assert Round.objects.get(number=1).settings["dpo"]["beta"] == 0.2
+    round = Round.objects.get(number=1)
+    assert round.settings["dpo"]["beta"] == 0.2
+
+    round_advance(round_id=round.pk)  # as a worker does
+    with Tiebreak(live_server.url, secret) as tiebreak:
+        archive = tiebreak.snapshot_download("shop", 1, tmp_path / "snapshot.zip")
+    assert zipfile.ZipFile(archive).testzip() is None
+    assert not list(tmp_path.glob("*.part"))
 
 
 @pytest.mark.parametrize("refusal", [429, 503])

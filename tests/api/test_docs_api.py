@@ -36,9 +36,10 @@ def test_every_example_does_what_it_says(live_server: Any, store: Path) -> None:
         )
         answers.append(json.loads(done.stdout))
 
-    projects, prompts, taken, judgment, rounds = answers
+    projects, prompts, brought, taken, judgment, rounds = answers
     assert projects["results"][0]["slug"] == "shop"
     assert [row["status"] for row in prompts] == ["added", "added"]
+    assert (brought["state"], brought["format"], brought["sample"]["good"]) == ("recognised", "trl", 1)
     assert taken["assignment"]["id"] == int(known["ASSIGNMENT"])
     assert judgment["answer"] == "b"
     assert rounds["results"][0]["number"] == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -13,12 +13,16 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
 from annotator.api import urls
+from annotator.api.files import BYTES
 from annotator.api.gold import EXAMPLE
 from annotator.api.operation import Operation
 from annotator.domain.scopes import Scope
 from annotator.models import Round, User
+from annotator.services.imports import import_add
 from annotator.services.projects import member_set_role
 from annotator.services.rounds import round_prepare
+from annotator.services.sittings import sitting_begin
+from annotator.services.webhooks import webhook_create, webhook_test
 from tests.cast import Cast
 from tests.factories import gold_of, held
 
@@ -41,13 +45,15 @@ def owners(status: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Door:
-    """Who gets what with this method; `data` is a body that fits. `about`: what follows the slug."""
+    """Who gets what with this method; `data` is a body that fits, of a `kind`. `about`: what follows the slug."""
 
     name: str
     method: str
     statuses: tuple[int, ...]
     data: Any = None
-    about: tuple[str, ...] = field(default=())
+    about: tuple[str, ...] = ()
+    query: str = ""
+    kind: str = "application/json"
 
 
 DOORS = [
@@ -126,6 +132,54 @@ DOORS = [
     Door("api-queue-wanted", "post", owners(200), {"wanted": 3}),
     Door("api-queue-first", "post", owners(422), {"one": {"name": "x"}, "other": {"name": "y"}, "priority": 2}),
     Door("api-round-queue", "get", READERS, about=("round",)),
+    # the numbers
+    Door("api-quality", "get", READERS),
+    Door("api-agreement", "get", owners(200)),
+    Door("api-leaderboard", "get", READERS),
+    Door("api-throughput", "get", READERS),
+    Door("api-trend", "get", READERS),
+    Door("api-value", "get", READERS),
+    Door("api-raters", "get", READERS),
+    Door("api-rater-release", "post", owners(200), about=("rater",)),
+    Door("api-hours", "get", owners(200), query="?first=2026-01-01&last=2026-01-31"),
+    # decisions
+    Door("api-adjudications", "get", READERS),
+    # Olga judged nothing; Rui judged this one, so he may look but not decide.
+    Door("api-adjudication", "get", READERS, about=("judged",)),
+    Door("api-adjudication", "post", (401, 404, 403, 409, 201, 404), {"answer": "a"}, ("judged",)),
+    Door("api-adjudication-note", "post", (401, 404, 403, 409, 409, 404), {"note": "Why not."}, ("judged",)),
+    # data
+    Door("api-responses", "post", owners(200), [{"prompt": 1, "text": "Gladly."}]),
+    Door("api-imports", "get", owners(200)),
+    Door("api-imports", "post", owners(201), b'{"prompt": "Hi?"}', query="?name=a.jsonl", kind=BYTES),
+    Door("api-import-from-server", "post", owners(422), {"name": "nothing.jsonl"}),
+    Door("api-server-files", "get", owners(200)),
+    Door("api-import", "get", owners(200), about=("import",)),
+    Door("api-import-read-as", "post", owners(200), {"format": "trl"}, ("import",)),
+    Door("api-import-start", "post", owners(200), about=("import",)),
+    Door("api-import-stop", "post", owners(409), about=("import",)),  # it has not started
+    Door("api-import-errors", "get", owners(404), about=("import",)),  # there are none
+    Door("api-snapshots", "get", READERS),
+    Door("api-snapshot", "get", READERS, about=("snapshot",)),
+    Door("api-snapshot-download", "get", READERS, about=("snapshot",)),
+    Door("api-checkpoint-download", "get", READERS, about=("checkpoint",)),
+    # webhooks
+    Door("api-webhooks", "get", owners(200)),
+    Door("api-webhooks", "post", owners(201), {"url": "https://example.com/", "kinds": ["run.failed"]}),
+    Door("api-webhook", "get", owners(200), about=("webhook",)),
+    Door("api-webhook", "patch", owners(200), {"kinds": ["run.failed"]}, ("webhook",)),
+    Door("api-webhook", "delete", owners(204), about=("webhook",)),
+    Door("api-webhook-secret", "post", owners(201), about=("webhook",)),
+    Door("api-webhook-test", "post", owners(204), about=("webhook",)),
+    Door("api-webhook-stop", "post", owners(200), about=("webhook",)),
+    Door("api-webhook-go-on", "post", owners(200), about=("webhook",)),
+    Door("api-deliveries", "get", owners(200), about=("webhook",)),
+    Door("api-delivery-again", "post", owners(204), about=("webhook", "delivery")),
+    # practice and exam
+    Door("api-practice", "post", members(200)),
+    Door("api-exam", "post", members(409)),  # there is nothing to ask
+    Door("api-sitting", "get", MINE, about=("sitting",)),
+    Door("api-sitting-answer", "post", MINE, {"number": 1, "answer": "a"}, ("sitting",)),
 ]
 OUTSIDE = {"api-index", "api-schema", "api-projects"}
 
@@ -152,10 +206,22 @@ def test_every_operation_says_who_may_use_it() -> None:
 def address_of(cast: Cast, turned: Round) -> Callable[[Door], str]:
     """An address of each door, inside the shop, on rows that exist."""
     trained = turned.runs.get(kind="dpo")
+    webhook = webhook_create(project=cast.shop, url="https://example.com/hook", kinds=["run.failed"])
+    webhook_test(webhook=webhook)
+    brought = import_add(project=cast.shop, name="a.jsonl", chunks=[b'{"prompt": "Hi?"}'], by=cast.olga)
+    judged_by_rui = turned.comparisons.filter(assignments__rater=cast.rui, assignments__state="answered")
+    gold = gold_of(cast.shop, use="practice")
     places = {
+        "webhook": webhook.pk,
+        "delivery": webhook.deliveries.latest("id").pk,
+        "import": brought.pk,
+        "judged": judged_by_rui[0].pk,
+        "rater": cast.ann.pk,
+        "snapshot": turned.snapshot.version,
+        "sitting": sitting_begin(member=cast.shop.members.get(user=cast.ann), kind="practice").pk,
         "guideline": 1,
         "member": cast.shop.members.get(user=cast.ann).pk,
-        "gold": gold_of(cast.shop, use="practice").pk,
+        "gold": gold.pk,
         "assignment": held(cast.shop, cast.ann).pk,
         "prompt": cast.shop.prompts.latest("id").pk,
         "round": turned.number,
@@ -167,7 +233,7 @@ def address_of(cast: Cast, turned: Round) -> Callable[[Door], str]:
 
     def made(door: Door) -> str:
         inside = [] if door.name in OUTSIDE else ["shop"]
-        return reverse(door.name, args=[*inside, *(places[name] for name in door.about)])
+        return reverse(door.name, args=[*inside, *(places[name] for name in door.about)]) + door.query
 
     return made
 
@@ -175,7 +241,7 @@ def address_of(cast: Cast, turned: Round) -> Callable[[Door], str]:
 def knocked(client: Client, door: Door, address: str) -> int:
     """The status; nothing that the visit changed stays."""
     with transaction.atomic():
-        body = {} if door.method == "get" else {"data": door.data, "content_type": "application/json"}
+        body = {} if door.method == "get" else {"data": door.data, "content_type": door.kind}
         status: int = getattr(client, door.method)(address, **body).status_code
         transaction.set_rollback(True)
     return status
