@@ -53,3 +53,8 @@ def order_of(strategy: Mapping[str, float]) -> dict[str, float]:
     if min(strategy.values()) < 0 or not 0 < total < float("inf"):
         raise Unfit(_("The shares of a strategy are numbers from 0 up, and one of them is more."))
     return {name: share / total for name, share in strategy.items() if share > 0}
+
+
+def is_by_count(strategy: Mapping[str, float]) -> bool:
+    """Whether the queue has to find comparisons by how many leases and judgments they have."""
+    return any(strategy.get(order, 0) > 0 for order in (Order.FEWEST, Order.STARTED))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.expressions import Combinable, OrderBy
+from django.db.models import Case, F, Q, When
+from django.db.models.expressions import Combinable, Expression, OrderBy
 from django.db.models.functions import Random
 from django.utils import timezone
 
@@ -15,12 +17,17 @@ from annotator.models.prompts import Response
 
 FREE = Q(wanted__gt=F("held") + F("answered"), set_aside_at__isnull=True)
 TAKEN = F("held") + F("answered")
+BY_COUNT = Q(is_free=True, taken__isnull=False)
 
 
-def free_index(name: str, *order: F | Combinable | OrderBy) -> models.Index:
-    """What is free in a round, in one order; who may be asked, which arm and how urgent come first in every one."""
+def free_index(name: str, *order: F | Combinable | OrderBy, condition: Q = Q(is_free=True)) -> models.Index:  # noqa: B008
+    """What is free in a round, in one order; who may be asked, which arm and how urgent come first in every one.
+
+    Of the counters it may name none: a claim and a judgment that leave the
+    comparison free then write its row alone, and no index (a "HOT" update of Postgres).
+    """
     same = (F("round"), F("audience"), F("is_control"), F("priority").desc())
-    return models.Index(*same, *order, condition=FREE, name=name)
+    return models.Index(*same, *order, condition=condition, name=name)
 
 
 class ComparisonQuerySet(models.QuerySet["Comparison"]):
@@ -49,6 +56,10 @@ class Comparison(models.Model):
     Two more counters are kept like these: `for_first` and `for_second` say how
     many of the current judgments prefer a side, `level` how many put both on one.
 
+    is_free       somebody may still be asked; Postgres keeps it
+    is_by_count   the queue may order it by its leases and judgments, which makes every claim and judgment dearer:
+                  only where the project's strategy asks for that
+    taken         its leases and judgments if `is_by_count`; Postgres keeps it
     set_aside_at  since when it is out of the queue and out of snapshots, because raters flagged it
     audience      the group of raters that is asked, empty for everybody
     is_control    drawn by chance to be handed out by chance, whatever the strategy: an unbiased part of the round
@@ -71,6 +82,15 @@ class Comparison(models.Model):
     for_second = models.PositiveSmallIntegerField(default=0)
     level = models.PositiveSmallIntegerField(default=0)
     set_aside_at = models.DateTimeField(null=True)
+    is_free = models.GeneratedField(
+        expression=cast("Expression", FREE), output_field=models.BooleanField(), db_persist=True
+    )
+    is_by_count = models.BooleanField(default=False, db_default=False)
+    taken = models.GeneratedField(
+        expression=Case(When(is_by_count=True, then=TAKEN)),
+        output_field=models.SmallIntegerField(null=True),
+        db_persist=True,
+    )
     audience = models.CharField(max_length=60, blank=True, default="")
     is_control = models.BooleanField(default=False)
     priority = models.SmallIntegerField(default=0)
@@ -102,8 +122,8 @@ class Comparison(models.Model):
             # One per order in which the queue may hand out, so that a claim reads one entry however many there are.
             free_index("comparison_free_in_order", F("id")),
             free_index("comparison_free_at_random", F("shuffle")),
-            free_index("comparison_free_fewest", TAKEN, F("shuffle")),
-            free_index("comparison_free_started", TAKEN.desc(), F("shuffle")),
+            free_index("comparison_free_fewest", F("taken"), F("shuffle"), condition=BY_COUNT),
+            free_index("comparison_free_started", F("taken").desc(), F("shuffle"), condition=BY_COUNT),
             free_index("comparison_free_informative", F("score").desc(), F("shuffle")),
             models.Index(fields=["round"], condition=Q(set_aside_at__isnull=False), name="comparison_set_aside"),
         ]

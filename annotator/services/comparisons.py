@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from annotator.domain.pairing import Candidate, pairs_for_prompt
 from annotator.domain.placing import PRIORITIES, placed, rules_of
+from annotator.domain.strategies import is_by_count
 from annotator.exceptions import InputInvalid
 from annotator.models import Comparison, Project, Prompt, Response, Round, Run
 from annotator.selectors.votes import Author
@@ -74,10 +75,12 @@ class Placing:
     def __init__(self, project: Project) -> None:
         self.rules = rules_of(project.tag_rules)
         self.control_share = project.control_share
+        self.is_by_count = is_by_count(project.strategy)
 
     def __call__(self, comparison: Comparison, tags: Sequence[str]) -> Comparison:
         drawn = random.Random(f"control {comparison.round_id} {comparison.first_id} {comparison.second_id}").random()
         comparison.is_control = drawn < self.control_share
+        comparison.is_by_count = self.is_by_count and not comparison.is_control
         comparison.audience, priority = placed(tags, self.rules)
         comparison.priority = 0 if comparison.is_control else priority
         return comparison
@@ -106,7 +109,10 @@ def comparisons_place(*, round_id: int) -> int:
         rules = rules_of(round.project.tag_rules)
         columns = [list(column) for column in zip(*((r.tag, r.group, r.priority) for r in rules), strict=True)]
         tags, groups, priorities = columns or [[], [], []]
-        [(last, seen, changed)] = rows(PLACE, [tags, groups, priorities, round.pk, round.placing_behind, PAGE])
+        by_count = is_by_count(round.project.strategy)
+        [(last, seen, changed)] = rows(
+            PLACE, [tags, groups, priorities, round.pk, round.placing_behind, PAGE, by_count]
+        )
         here = Round.objects.filter(pk=round_id, placing_since=round.placing_since, placing_behind=round.placing_behind)
         if last is None:
             here.update(placing_since=None)
@@ -128,14 +134,16 @@ WITH rule AS (
                       ORDER BY r.place LIMIT 1), '') AS audience,
            CASE WHEN page.is_control THEN 0 ELSE
            coalesce((SELECT r.priority FROM rule r WHERE r.tag = ANY(p.tags) AND r.priority <> 0
-                      ORDER BY r.place LIMIT 1), 0) END AS priority
+                      ORDER BY r.place LIMIT 1), 0) END AS priority,
+           %s::boolean AND NOT page.is_control AS is_by_count
       FROM page JOIN annotator_prompt p ON p.id = page.prompt_id
 ), moving AS (
-    SELECT c.id, n.audience, n.priority FROM placed n JOIN annotator_comparison c ON c.id = n.id
-     WHERE (c.audience, c.priority) IS DISTINCT FROM (n.audience, n.priority)
+    SELECT c.id, n.audience, n.priority, n.is_by_count FROM placed n JOIN annotator_comparison c ON c.id = n.id
+     WHERE (c.audience, c.priority, c.is_by_count) IS DISTINCT FROM (n.audience, n.priority, n.is_by_count)
      ORDER BY c.id FOR NO KEY UPDATE OF c
 ), changed AS (
-    UPDATE annotator_comparison c SET audience = n.audience, priority = n.priority FROM moving n
+    UPDATE annotator_comparison c SET audience = n.audience, priority = n.priority, is_by_count = n.is_by_count
+      FROM moving n
      WHERE c.id = n.id RETURNING c.id
 )
 SELECT (SELECT max(id) FROM page), (SELECT count(*) FROM page), (SELECT count(*) FROM changed)

@@ -339,6 +339,7 @@ class _Storing:
                     f"{pk}\t{round.pk}\t{self.prompts[prompt]}\t{first}\t{second}\t{self._wanted(tally)}\t0"
                     f"\t{tally.answered}\t{tally.for_first}\t{tally.for_second}\t{tally.level}\t{_cell(audience)}"
                     f"\t{'t' if is_control else 'f'}\t{0 if is_control else priority}\t0\t{now}"
+                    f"\t{'t' if place.is_by_count and not is_control else 'f'}"
                 )
                 found[pair] = pk
         added.comparisons = len(fresh)
@@ -438,7 +439,7 @@ RESPONSE_COLUMNS = (
 )  # fmt: skip
 COMPARISON_COLUMNS = (
     "id", "round_id", "prompt_id", "first_id", "second_id", "wanted", "held", "answered", "for_first", "for_second",
-    "level", "audience", "is_control", "priority", "score", "created_at",
+    "level", "audience", "is_control", "priority", "score", "created_at", "is_by_count",
 )  # fmt: skip
 ASSIGNMENT_COLUMNS = (
     "id", "comparison_id", "rater_id", "state", "first_on_left", "leased_until", "claimed_at", "ended_at",

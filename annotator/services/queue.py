@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from annotator.domain.lifecycles import RoundState
+from annotator.domain.strategies import is_by_count
 from annotator.models import Project, Round
 from annotator.services.projects import project_update
 
@@ -16,13 +17,13 @@ from annotator.services.projects import project_update
 def queue_update(*, project: Project, **settings: Any) -> Round | None:
     """Change settings of the queue; return the collecting round where its comparisons need another place now.
 
-    Order, quota and adaptive overlap hold from the next claim and judgment on, rules by tag as soon as a worker has
-    placed what is collected (`comparisons_place`), and the control share from the next round on: what was drawn stays
-    drawn. Raises InputInvalid.
+    Order, quota and adaptive overlap hold from the next claim and judgment on, rules by tag and an order by count as
+    soon as a worker has placed what is collected (`comparisons_place`), and the control share from the next round on:
+    what was drawn stays drawn. Raises InputInvalid.
     """
-    before = project.tag_rules
+    before = project.tag_rules, is_by_count(project.strategy)
     project_update(project=project, **settings)
-    if project.tag_rules == before:
+    if (project.tag_rules, is_by_count(project.strategy)) == before:
         return None
     round = Round.objects.filter(project=project, state=RoundState.COLLECTING).first()
     if round is not None:

@@ -17,7 +17,6 @@ from annotator.domain.ranking.information import order_gains
 from annotator.domain.ranking.votes import Votes
 from annotator.domain.strategies import Informative, Order
 from annotator.models import Checkpoint, Round
-from annotator.models.comparisons import FREE
 from annotator.selectors.rewards import judges_of, leads_under, reach_of
 from annotator.selectors.votes import Author, votes_counted_of
 from annotator.sql import rows
@@ -83,7 +82,7 @@ class Free(NamedTuple):
 
 def _page(round: Round, behind: int) -> list[Free]:
     """Free comparisons behind this one."""
-    free = round.comparisons.filter(FREE, is_control=False, pk__gt=behind).order_by("pk")
+    free = round.comparisons.filter(is_free=True, is_control=False, pk__gt=behind).order_by("pk")
     sides = [f"{side}__{field}" for side in ("first", "second") for field in ("checkpoint_id", "author")]
     columns = free.values_list("pk", "score", *sides, "first_id", "second_id")[:PAGE]
     return [Free(pk, score, ((a, b), (c, d)), (first, second)) for pk, score, a, b, c, d, first, second in columns]

@@ -20,6 +20,7 @@ from annotator.services.imports import preferences_import
 from annotator.services.judgments import judgment_submit
 from annotator.services.projects import member_set_groups
 from annotator.services.queue import queue_update
+from annotator.sql import rows
 from tests.factories import round_collecting
 from tests.keys import key
 
@@ -208,3 +209,59 @@ def test_a_released_lease_is_free_for_others_and_its_answer_counts_while_the_slo
     assert held.state == AssignmentState.ANSWERED
     with pytest.raises(StateNotAllowed, match="Nobody holds"):
         assignment_release(assignment=held)
+
+
+# --- an order by count ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("order", "next_one"), [("fewest", 0), ("started", 1)])
+def test_an_order_by_count_holds_for_the_round_that_collects_once_a_worker_has_placed_it(
+    project: Project, round: Round, raters: list[User], order: str, next_one: int
+) -> None:
+    Comparison.objects.update(wanted=3)
+    begun = assignment_claim(rater=raters[0], project=project)
+    assert begun is not None
+
+    assert queue_update(project=project, strategy={order: 1}) == round
+    before = assignment_claim(rater=raters[1], project=project)
+    assert before is not None
+    assert before.comparison_id == begun.comparison_id, "still in order, and not empty-handed"
+    assignment_release(assignment=before)
+    assert comparisons_place(round_id=round.pk) == round.comparisons.count()
+
+    after = assignment_claim(rater=raters[2], project=project)
+    assert after is not None
+    assert (after.comparison_id == begun.comparison_id) == bool(next_one)
+    assert queue_update(project=project, strategy={"random": 1}) == round
+    comparisons_place(round_id=round.pk)
+    assert set(round.comparisons.values_list("is_by_count", "taken")) == {(False, None)}
+
+
+def test_new_comparisons_of_an_order_by_count_are_placed_by_it_but_for_the_control_arm(project: Project) -> None:
+    queue_update(project=project, strategy={"fewest": 1, "random": 2}, control_share=0.5)
+
+    comparisons = round_collecting(project).comparisons
+
+    assert set(comparisons.values_list("is_control", "taken")) == {(False, 0), (True, None)}
+
+
+def test_a_claim_and_a_judgment_write_the_comparison_and_no_index_of_it(
+    project: Project, round: Round, raters: list[User]
+) -> None:
+    """What Postgres calls heap-only updates: all that one claim, one judgment and its vote do to the comparison."""
+    before = _updates()
+
+    held = assignment_claim(rater=raters[0], project=project)
+    assert held is not None
+    judgment_submit(assignment=held, said=Said("a"), key=key(1))
+
+    updates, heap_only = (after - was for after, was in zip(_updates(), before, strict=True))
+    assert updates == heap_only >= 3
+
+
+def _updates() -> tuple[int, int]:
+    """Updates of comparisons in this transaction, and how many of them touched no index."""
+    ((updates, heap_only),) = rows(
+        "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = 'annotator_comparison'"
+    )
+    return updates, heap_only
