@@ -5,23 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from django.http.response import HttpResponseBase
-from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from annotator import access, store
+from annotator import access, tasks
 from annotator.api.files import ZIP, Zip
 from annotator.api.operation import Operation, asked, person
 from annotator.api.pages import PAGING, page_of, paged
+from annotator.api.runs import RunOutput
 from annotator.domain.lifecycles import CheckpointState
 from annotator.domain.scopes import Scope
-from annotator.exceptions import NotFound
+from annotator.domain.weights import Weights
 from annotator.http import folder_download
 from annotator.models import Checkpoint, CheckpointKind
+from annotator.selectors.model_cards import card_of
+from annotator.selectors.weights import weights_folder, weights_name
 from annotator.services.checkpoints import checkpoint_promote, checkpoint_retire
+from annotator.services.merges import merge_queue, merge_remove
 
 
 class CheckpointOutput(serializers.Serializer[Checkpoint]):
@@ -91,16 +94,63 @@ class CheckpointRetireApi(Operation):
         return Response(CheckpointOutput(checkpoint_retire(checkpoint=found)).data)
 
 
+class CheckpointCardApi(Operation):
+    """The README.md that travels with the weights: what they are, where they come from, what was measured."""
+
+    class OutputSerializer(serializers.Serializer[Any]):
+        text = serializers.CharField(help_text="Markdown, with a head of metadata as model hubs read it.")
+
+    @extend_schema(responses=OutputSerializer)
+    def get(self, request: Request, slug: str, checkpoint_id: int) -> Response:
+        checkpoint = access.checkpoint_of(access.reader(person(request), slug), checkpoint_id)
+        return Response({"text": card_of(checkpoint, Weights.TRAINED)})
+
+
 class CheckpointDownloadApi(Operation):
-    """The folder as an archive: it loads in peft or transformers as it is."""
+    """The folder as an archive: it loads in peft or transformers as it is. For owners."""
 
     reads = Scope.EXPORT
     renderer_classes = (*Operation.renderer_classes, Zip)
 
     @extend_schema(responses={(200, ZIP): OpenApiTypes.BINARY})
     def get(self, request: Request, slug: str, checkpoint_id: int) -> HttpResponseBase:
-        checkpoint = access.checkpoint_of(access.reader(person(request), slug), checkpoint_id)
-        folder = store.store_path(checkpoint.path)
-        if not checkpoint.path or not folder.is_dir():
-            raise NotFound(_("This checkpoint has no folder of its own: it is the base model as it is."))
-        return folder_download(folder, f"{slug}-{checkpoint.name}")
+        return _taken_along(access.checkpoint_of(access.owner(person(request), slug), checkpoint_id), Weights.TRAINED)
+
+
+class CheckpointMergeApi(Operation):
+    """Have the whole weights made of base model and adapter; the run says when they are there."""
+
+    writes = Scope.TRAIN
+
+    @extend_schema(request=None, responses={201: RunOutput})
+    def post(self, request: Request, slug: str, checkpoint_id: int) -> Response:
+        run = merge_queue(checkpoint=access.checkpoint_of(access.owner(person(request), slug), checkpoint_id))
+        tasks.ring()
+        return Response(RunOutput(run).data, status=201)
+
+
+class CheckpointMergedRemoveApi(Operation):
+    """Remove the whole weights; they can be made again at any time."""
+
+    writes = Scope.TRAIN
+
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request, slug: str, checkpoint_id: int) -> Response:
+        merge_remove(checkpoint=access.checkpoint_of(access.owner(person(request), slug), checkpoint_id))
+        return Response(status=204)
+
+
+class CheckpointMergedDownloadApi(Operation):
+    """The whole weights as an archive, once they are made. For owners."""
+
+    reads = Scope.EXPORT
+    renderer_classes = (*Operation.renderer_classes, Zip)
+
+    @extend_schema(responses={(200, ZIP): OpenApiTypes.BINARY})
+    def get(self, request: Request, slug: str, checkpoint_id: int) -> HttpResponseBase:
+        return _taken_along(access.checkpoint_of(access.owner(person(request), slug), checkpoint_id), Weights.MERGED)
+
+
+def _taken_along(checkpoint: Checkpoint, weights: Weights) -> HttpResponseBase:
+    folder, name = weights_folder(checkpoint, weights), weights_name(checkpoint, weights)
+    return folder_download(folder, name, beside={"README.md": card_of(checkpoint, weights)})

@@ -97,8 +97,14 @@ class Operations(Transport):
         """One checkpoint. Scope: `read`."""
         return self._asked("GET", f"/api/v1/projects/{slug}/checkpoints/{checkpoint_id}/")
 
+    def checkpoint_card(self, slug: str, checkpoint_id: int) -> types.CheckpointCard:
+        """The README.md that travels with the weights: what they are, where they come from, what was measured.
+        Scope: `read`.
+        """
+        return self._asked("GET", f"/api/v1/projects/{slug}/checkpoints/{checkpoint_id}/card/")
+
     def checkpoint_download(self, slug: str, checkpoint_id: int, to: str | Path) -> Path:
-        """The folder as an archive: it loads in peft or transformers as it is. Scope: `export`."""
+        """The folder as an archive: it loads in peft or transformers as it is. For owners. Scope: `export`."""
         return self._saved(f"/api/v1/projects/{slug}/checkpoints/{checkpoint_id}/download/", to)
 
     def checkpoint_list(
@@ -113,6 +119,18 @@ class Operations(Transport):
         return self._pages(
             f"/api/v1/projects/{slug}/checkpoints/", query={"kind": kind, "limit": limit, "state": state}
         )
+
+    def checkpoint_merge(self, slug: str, checkpoint_id: int) -> types.Run:
+        """Have the whole weights made of base model and adapter; the run says when they are there. Scope: `train`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/checkpoints/{checkpoint_id}/merged/")
+
+    def checkpoint_merged_download(self, slug: str, checkpoint_id: int, to: str | Path) -> Path:
+        """The whole weights as an archive, once they are made. For owners. Scope: `export`."""
+        return self._saved(f"/api/v1/projects/{slug}/checkpoints/{checkpoint_id}/merged/download/", to)
+
+    def checkpoint_merged_remove(self, slug: str, checkpoint_id: int) -> None:
+        """Remove the whole weights; they can be made again at any time. Scope: `train`."""
+        self._asked("POST", f"/api/v1/projects/{slug}/checkpoints/{checkpoint_id}/merged/remove/")
 
     def checkpoint_promote(self, slug: str, checkpoint_id: int) -> types.Checkpoint:
         """Make this the policy that the next round starts from; the one before retires. This also rolls back.

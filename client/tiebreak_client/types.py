@@ -182,6 +182,11 @@ class Checkpoint(TypedDict):
     promoted_at: str | None
 
 
+class CheckpointCard(TypedDict):
+    # Markdown, with a head of metadata as model hubs read it.
+    text: str
+
+
 class Checks(TypedDict):
     rules: CheckRules
     pausing: Pausing

@@ -162,7 +162,11 @@ DOORS = [
     Door("api-snapshots", "get", READERS),
     Door("api-snapshot", "get", READERS, about=("snapshot",)),
     Door("api-snapshot-download", "get", READERS, about=("snapshot",)),
-    Door("api-checkpoint-download", "get", READERS, about=("checkpoint",)),
+    Door("api-checkpoint-card", "get", READERS, about=("checkpoint",)),
+    Door("api-checkpoint-download", "get", owners(200), about=("checkpoint",)),
+    Door("api-checkpoint-merge", "post", owners(201), about=("checkpoint",)),
+    Door("api-checkpoint-merged-remove", "post", owners(204), about=("checkpoint",)),
+    Door("api-checkpoint-merged-download", "get", owners(404), about=("checkpoint",)),  # nobody had them made
     # webhooks
     Door("api-webhooks", "get", owners(200)),
     Door("api-webhooks", "post", owners(201), {"url": "https://example.com/", "kinds": ["run.failed"]}),
