@@ -78,12 +78,16 @@ class Placing:
         self.is_by_count = is_by_count(project.strategy)
 
     def __call__(self, comparison: Comparison, tags: Sequence[str]) -> Comparison:
-        drawn = random.Random(f"control {comparison.round_id} {comparison.first_id} {comparison.second_id}").random()
-        comparison.is_control = drawn < self.control_share
+        comparison.is_control = self.draws_control(comparison.round_id, comparison.first_id, comparison.second_id)
         comparison.is_by_count = self.is_by_count and not comparison.is_control
         comparison.audience, priority = placed(tags, self.rules)
         comparison.priority = 0 if comparison.is_control else priority
         return comparison
+
+    def draws_control(self, round_id: int, first_id: int, second_id: int) -> bool:
+        if not self.control_share:  # seeding takes its time
+            return False
+        return random.Random(f"control {round_id} {first_id} {second_id}").random() < self.control_share
 
 
 def rounds_to_place() -> list[int]:

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 import orjson
 from django.contrib.auth.hashers import make_password
@@ -42,9 +43,9 @@ from annotator.services.prompts import text_sha256
 
 Side = tuple[str, str, str]  # a response by content: its prompt's hash, its author, its text's hash
 Pair = tuple[Side, Side]
-Asked = JudgedComparison | AnsweredPrompt
 
 PRESET = "import"
+AT_ONCE = 500  # lines of a COPY
 KEYS = bytes.fromhex("6a6a0d8e3c1b5d0e9d431f0f6c1f5b11")
 ONE_LEVEL = (Outcome.TIE, Outcome.BOTH_GOOD, Outcome.BOTH_BAD)
 
@@ -87,8 +88,7 @@ class ImportCounts:
         self.rounds |= other.rounds
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One vote on its way in. The key says what it is about and by whom, so that a second one is known."""
 
     vote: Vote
@@ -96,8 +96,25 @@ class Entry:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bare:
+class Asked(NamedTuple):
+    """A prompt on its way in, with its row of a COPY but for its id and when.
+
+    said  the last turn
+    """
+
+    tags: Sequence[str]
+    said: str
+    cells: str
+
+
+class Written(NamedTuple):
+    """A response on its way in, with its row of a COPY but for the two ids before and when."""
+
+    label: bool | None
+    cells: str
+
+
+class Bare(NamedTuple):
     """A response without a judgment, or a prompt without a response."""
 
     file: str
@@ -112,33 +129,34 @@ class Batch:
     """What some records mean.
 
     end      records of the file up to and with this batch
-    prompts  content hash → the first record that has it
+    prompts  content hash → the prompt of the first record that has it
     bare     what comes without a judgment
     """
 
     end: int = 0
     prompts: dict[str, Asked] = field(default_factory=dict)
-    responses: dict[Side, WrittenResponse] = field(default_factory=dict)
+    responses: dict[Side, Written] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     bare: list[Bare] = field(default_factory=list)
     bad: list[BadLine] = field(default_factory=list)
 
 
 def batch_of(project_id: int, records: Iterable[Record], *, end: int = 0) -> Batch:
-    """Hash what the records hold. Touches no database."""
+    """Hash what the records hold, and write it as it will be copied. Touches no database."""
     batch = Batch(end=end)
     for record in records:
         if isinstance(record, BadLine):
             batch.bad.append(record)
             continue
         prompt = content_sha256(record.messages)
-        batch.prompts.setdefault(prompt, record)
+        if prompt not in batch.prompts:
+            batch.prompts[prompt] = _asked(project_id, prompt, record)
         if isinstance(record, JudgedComparison):
-            first, second = _side(batch, prompt, record.first), _side(batch, prompt, record.second)
+            pair = first, second = _side(batch, prompt, record.first), _side(batch, prompt, record.second)
             said = f"{project_id}\x00{prompt}\x00{first[1]}\x00{first[2]}\x00{second[1]}\x00{second[2]}\x00"
             for vote in record.votes:
                 key = hashlib.sha256(KEYS + (said + vote.rater).encode()).hexdigest()[:32]
-                batch.entries.append(Entry(vote, (first, second), key))
+                batch.entries.append(Entry(vote, pair, key))
         elif record.responses:
             batch.bare += [
                 Bare(record.file, record.line, prompt, _side(batch, prompt, response), response.label)
@@ -150,9 +168,19 @@ def batch_of(project_id: int, records: Iterable[Record], *, end: int = 0) -> Bat
 
 
 def _side(batch: Batch, prompt: str, response: WrittenResponse) -> Side:
-    side = (prompt, response.author, text_sha256(response.text))
-    batch.responses.setdefault(side, response)
+    sha256 = text_sha256(response.text)
+    side = (prompt, response.author, sha256)
+    if side not in batch.responses:
+        label = "\\N" if response.label is None else "t" if response.label else "f"
+        cells = f"{_cell(response.text)}\t{sha256}\t{_cell(response.author)}\t{label}\t0\t\t{{}}"
+        batch.responses[side] = Written(response.label, cells)
     return side
+
+
+def _asked(project_id: int, sha256: str, record: JudgedComparison | AnsweredPrompt) -> Asked:
+    messages, tags = _cell(orjson.dumps(record.messages).decode()), _cell(_array(record.tags))
+    cells = f"{project_id}\t{messages}\t{sha256}\t{split_of(sha256)}\t{tags}\t{_cell(record.source)}"
+    return Asked(record.tags, record.messages[-1]["content"], cells)
 
 
 def batch_store(*, project: Project, batch: Batch, guideline: Guideline | None, counts: ImportCounts) -> list[BadLine]:
@@ -204,7 +232,7 @@ class _Storing:
     def _fresh_entries(self, added: ImportCounts) -> tuple[list[Entry], list[BadLine]]:
         """What is new, and what contradicts an earlier vote of the same rater."""
         keys = [entry.key for entry in self.batch.entries]
-        found = _rows("SELECT key, answer FROM annotator_judgment WHERE key = ANY(%s::uuid[])", keys) if keys else []
+        found = _rows(KNOWN_KEYS, f"{{{','.join(keys)}}}") if keys else []
         said = {key.hex: answer for key, answer in found}
         fresh: list[Entry] = []
         bad: list[BadLine] = []
@@ -227,21 +255,18 @@ class _Storing:
         """Know the id of each prompt, adding it where it is new."""
         if not wanted:
             return
-        for sha256, pk, tags in _rows(KNOWN_PROMPTS, self.project.pk, list(wanted)):
+        for sha256, pk, tags in _rows(KNOWN_PROMPTS, self.project.pk, f"{{{','.join(wanted)}}}"):
             self.prompts[sha256], self.tags[sha256] = pk, tags
         fresh = [sha256 for sha256 in wanted if sha256 not in self.prompts]
         ids = _ids("annotator_prompt", len(fresh))
         self.prompts |= dict(zip(fresh, ids, strict=True))
         added.prompts = len(fresh)
-        project, now = str(self.project.pk), self.now.isoformat()
-        with _copy("annotator_prompt", PROMPT_COLUMNS) as lines:
-            for sha256, pk in zip(fresh, ids, strict=True):
-                record = self.batch.prompts[sha256]
-                messages = _cell(orjson.dumps(record.messages).decode())
-                tags = _cell(_array(record.tags))
-                lines.append(
-                    f"{pk}\t{project}\t{messages}\t{sha256}\t{split_of(sha256)}\t{tags}\t{_cell(record.source)}\t{now}"
-                )
+        asked, now = self.batch.prompts, self.now.isoformat()
+        _copy(
+            "annotator_prompt",
+            PROMPT_COLUMNS,
+            (f"{pk}\t{asked[sha256].cells}\t{now}" for sha256, pk in zip(fresh, ids, strict=True)),
+        )
 
     def _add_responses(self, wanted: Sequence[Side], added: ImportCounts) -> None:
         """Know the id of each response, adding it where it is new."""
@@ -254,15 +279,12 @@ class _Storing:
         ids = _ids("annotator_response", len(fresh))
         self.responses |= dict(zip(fresh, ids, strict=True))
         added.responses = len(fresh)
-        now = self.now.isoformat()
-        with _copy("annotator_response", RESPONSE_COLUMNS) as lines:
-            for side, pk in zip(fresh, ids, strict=True):
-                response = self.batch.responses[side]
-                label = "\\N" if response.label is None else "t" if response.label else "f"
-                lines.append(
-                    f"{pk}\t{self.prompts[side[0]]}\t{_cell(response.text)}\t{side[2]}\t{_cell(response.author)}"
-                    f"\t{label}\t0\t\t{{}}\t{now}"
-                )
+        written, prompts, now = self.batch.responses, self.prompts, self.now.isoformat()
+        _copy(
+            "annotator_response",
+            RESPONSE_COLUMNS,
+            (f"{pk}\t{prompts[side[0]]}\t{written[side].cells}\t{now}" for side, pk in zip(fresh, ids, strict=True)),
+        )
 
     def _bare(self, added: ImportCounts) -> list[BadLine]:
         """Count what comes without a judgment; return the labels that contradict an earlier one."""
@@ -295,24 +317,29 @@ class _Storing:
             raters = _raters(self.project, {entry.vote.rater for entry in entries})
             ids = _ids("annotator_assignment", len(entries))
             now = self.now.isoformat()
-            with _copy("annotator_assignment", ASSIGNMENT_COLUMNS) as lines:
-                for entry, pk in zip(entries, ids, strict=True):
-                    lines.append(
-                        f"{pk}\t{comparisons[entry.pair]}\t{raters[entry.vote.rater]}\tanswered"
-                        f"\t{'t' if entry.vote.first_on_left else 'f'}\t{now}\t{now}\t{now}"
-                    )
-            guideline = str(self.guideline.pk) if self.guideline else "\\N"
-            with _copy("annotator_judgment", JUDGMENT_COLUMNS) as lines:
-                for entry, pk in zip(entries, ids, strict=True):
-                    vote = entry.vote
-                    preferred: int | str = "\\N"
-                    if vote.outcome is Outcome.PREFER:
-                        preferred = self.responses[entry.pair[(vote.value or 0.0) > 0]]
-                    value = "\\N" if vote.value is None else vote.value
-                    lines.append(
-                        f"{pk}\t{entry.key}\t{vote.outcome}\t{value}\t{preferred}\t{PRESET}\t{_cell(vote.answer)}"
-                        f"\t{{}}\t{{}}\t[]\t{_cell(vote.rationale)}\t\t0\t{guideline}\t{now}"
-                    )
+            _copy(
+                "annotator_assignment",
+                ASSIGNMENT_COLUMNS,
+                (
+                    f"{pk}\t{comparisons[entry.pair]}\t{raters[entry.vote.rater]}\tanswered"
+                    f"\t{'t' if entry.vote.first_on_left else 'f'}\t{now}\t{now}\t{now}"
+                    for entry, pk in zip(entries, ids, strict=True)
+                ),
+            )
+            _copy("annotator_judgment", JUDGMENT_COLUMNS, self._judgments(entries, ids))
+
+    def _judgments(self, entries: Sequence[Entry], assignments: Sequence[int]) -> Iterator[str]:
+        guideline, now = str(self.guideline.pk) if self.guideline else "\\N", self.now.isoformat()
+        for entry, pk in zip(entries, assignments, strict=True):
+            vote = entry.vote
+            preferred: int | str = "\\N"
+            if vote.outcome is Outcome.PREFER:
+                preferred = self.responses[entry.pair[(vote.value or 0.0) > 0]]
+            value = "\\N" if vote.value is None else vote.value
+            yield (
+                f"{pk}\t{entry.key}\t{vote.outcome}\t{value}\t{preferred}\t{PRESET}\t{_cell(vote.answer)}"
+                f"\t{{}}\t{{}}\t[]\t{_cell(vote.rationale)}\t\t0\t{guideline}\t{now}"
+            )
 
     def _add_comparisons(self, round: Round, tallies: Mapping[Pair, _Tally], added: ImportCounts) -> dict[Pair, int]:
         """Pair → id of each comparison, with room for the votes that are about to be added."""
@@ -328,23 +355,31 @@ class _Storing:
             _run(ADD_COUNTS, *(list(column) for column in zip(*counted, strict=True)))
         fresh = [(ids, pair) for ids, pair in pairs.items() if pair not in found]
         ids_ = _ids("annotator_comparison", len(fresh))
-        place, now = Placing(self.project), self.now.isoformat()
-        with _copy("annotator_comparison", COMPARISON_COLUMNS) as lines:
-            for ((first, second), pair), pk in zip(fresh, ids_, strict=True):
-                prompt, tally = pair[0][0], tallies[pair]
-                tags = self.tags[prompt] if prompt in self.tags else self.batch.prompts[prompt].tags
-                audience, priority = placed(tags, place.rules) if place.rules else ("", 0)
-                is_control = tally.drawn < place.control_share
-                lines.append(
-                    f"{pk}\t{round.pk}\t{self.prompts[prompt]}\t{first}\t{second}\t{self._wanted(tally)}\t0"
-                    f"\t{tally.answered}\t{tally.for_first}\t{tally.for_second}\t{tally.level}\t{_cell(audience)}"
-                    f"\t{'t' if is_control else 'f'}\t{0 if is_control else priority}\t0\t{now}"
-                    f"\t{'t' if place.is_by_count and not is_control else 'f'}"
-                )
-                found[pair] = pk
+        found |= dict(zip((pair for _, pair in fresh), ids_, strict=True))
+        _copy("annotator_comparison", COMPARISON_COLUMNS, self._comparisons(round, tallies, fresh, ids_))
         added.comparisons = len(fresh)
         added.rounds.add(round.number)
         return found
+
+    def _comparisons(
+        self,
+        round: Round,
+        tallies: Mapping[Pair, _Tally],
+        fresh: Sequence[tuple[tuple[int, int], Pair]],
+        ids: Sequence[int],
+    ) -> Iterator[str]:
+        place, now = Placing(self.project), self.now.isoformat()
+        for ((first, second), pair), pk in zip(fresh, ids, strict=True):
+            prompt, tally = pair[0][0], tallies[pair]
+            tags = self.tags[prompt] if prompt in self.tags else self.batch.prompts[prompt].tags
+            audience, priority = placed(tags, place.rules) if place.rules else ("", 0)
+            is_control = place.draws_control(round.pk, first, second)
+            yield (
+                f"{pk}\t{round.pk}\t{self.prompts[prompt]}\t{first}\t{second}\t{self._wanted(tally)}\t0"
+                f"\t{tally.answered}\t{tally.for_first}\t{tally.for_second}\t{tally.level}\t{_cell(audience)}"
+                f"\t{'t' if is_control else 'f'}\t{0 if is_control else priority}\t0\t{now}"
+                f"\t{'t' if place.is_by_count and not is_control else 'f'}"
+            )
 
     def _wanted(self, tally: _Tally) -> int:
         """As many as there are, and one more where the project asks on while they disagree."""
@@ -358,9 +393,8 @@ class _Storing:
 
 @dataclass(slots=True)
 class _Tally:
-    """The votes on one comparison, and a number in [0, 1) that its content draws."""
+    """The votes on one comparison."""
 
-    drawn: float
     answered: int = 0
     for_first: int = 0
     for_second: int = 0
@@ -376,7 +410,7 @@ def _tallies(entries: Sequence[Entry]) -> dict[Pair, _Tally]:
     for entry in entries:
         tally = tallies.get(entry.pair)
         if tally is None:
-            tally = tallies[entry.pair] = _Tally(int(entry.key[:8], 16) / 0x1_0000_0000)
+            tally = tallies[entry.pair] = _Tally()
         tally.answered += 1
         if entry.vote.outcome is Outcome.PREFER:
             if (entry.vote.value or 0.0) < 0:
@@ -449,9 +483,11 @@ JUDGMENT_COLUMNS = (
     "rationale", "edited", "seconds", "guideline_id", "created_at",
 )  # fmt: skip
 
+# Hashes travel as one text: a list of ten thousand is dumped one by one.
+KNOWN_KEYS = "SELECT key, answer FROM annotator_judgment WHERE key = ANY(%s::uuid[])"
 KNOWN_PROMPTS = """
 SELECT content_sha256, id, tags FROM annotator_prompt
- WHERE project_id = %s AND gold_id IS NULL AND content_sha256 = ANY(%s)
+ WHERE project_id = %s AND gold_id IS NULL AND content_sha256 = ANY(%s::text[])
 """
 KNOWN_RESPONSES = """
 SELECT prompt_id, author, text_sha256, id, label FROM annotator_response WHERE run_id IS NULL AND prompt_id = ANY(%s)
@@ -488,8 +524,8 @@ def _run(statement: str, *parameters: Any) -> None:
 
 def _ids(table: str, count: int) -> list[int]:
     """So many new ids of a table, in one round trip."""
-    statement = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
-    return [pk for (pk,) in _rows(statement, table, count)] if count else []
+    statement = "SELECT array_agg(nextval(%s::regclass)) FROM generate_series(1, %s)"
+    return list(_rows(statement, f"{table}_id_seq", count)[0][0]) if count else []
 
 
 @contextmanager
@@ -500,18 +536,17 @@ def _bulk() -> Iterator[None]:
     _run("SELECT set_config('tiebreak.bulk', '', true)")
 
 
-@contextmanager
-def _copy(table: str, columns: Sequence[str]) -> Iterator[list[str]]:
-    """A list to append lines of a COPY to; they are sent at the end."""
-    lines: list[str] = []
-    yield lines
-    if not lines:
+def _copy(table: str, columns: Sequence[str], lines: Iterator[str]) -> None:
+    """Send lines of a COPY as they come: Postgres stores some while the next are put together."""
+    if not (some := list(islice(lines, AT_ONCE))):
         return
     statement = SQL("COPY {} ({}) FROM STDIN").format(Identifier(table), SQL(", ").join(map(Identifier, columns)))
     connection.ensure_connection()
     with connection.wrap_database_errors, connection.connection.cursor() as cursor, cursor.copy(statement) as copy:
-        lines.append("")
-        copy.write("\n".join(lines))
+        while some:
+            some.append("")
+            copy.write("\n".join(some))
+            some = list(islice(lines, AT_ONCE))
 
 
 def _cell(text: str) -> str:

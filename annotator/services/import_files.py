@@ -6,7 +6,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -163,7 +163,7 @@ def _sampled(name: str, records: Iterable[Record], columns: list[str]) -> Sample
         if isinstance(record, BadLine):
             sample.bad += 1
             if len(sample.errors) < SHOWN:
-                sample.errors.append(asdict(record))
+                sample.errors.append(record._asdict())
         else:
             sample.good += 1
             if len(sample.preview) < SHOWN:

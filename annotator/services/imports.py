@@ -210,9 +210,7 @@ def _read(one: Import, source: Source) -> list[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as errors:
         errors.truncate(one.counts.get("errors_bytes", 0))  # what a worker wrote whose batch is not in
-        for batch in _ahead(_batches(one.project_id, source.records, start=one.position)):
-            for record in batch.prompts.values():
-                near.see(record.messages[-1]["content"])
+        for batch in _ahead(_seen(near, _batches(one.project_id, source.records, start=one.position))):
             with transaction.atomic():
                 bad = batch_store(project=one.project, batch=batch, guideline=guideline, counts=counts)
                 _write(errors, [*batch.bad, *bad])
@@ -228,7 +226,7 @@ def _read(one: Import, source: Source) -> list[str]:
 
 def _write(file: Any, bad: Sequence[BadLine]) -> None:
     for line in bad:
-        file.write((json.dumps(asdict(line), ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
+        file.write((json.dumps(line._asdict(), ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
     file.flush()
 
 
@@ -268,6 +266,13 @@ def _batches(project_id: int, records: Iterable[Record], *, start: int = 0) -> I
             waiting, votes = [], 0
     if waiting:
         yield batch_of(project_id, waiting, end=end)
+
+
+def _seen(near: NearPrompts, batches: Iterator[Batch]) -> Iterator[Batch]:
+    for batch in batches:
+        for prompt in batch.prompts.values():
+            near.see(prompt.said)
+        yield batch
 
 
 def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:

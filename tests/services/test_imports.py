@@ -17,6 +17,7 @@ from annotator.domain.lifecycles import RoundState
 from annotator.exceptions import InputInvalid, RoundNotCollecting
 from annotator.models import Assignment, Comparison, Judgment, Project, Prompt, Response, Round, User
 from annotator.services import imports
+from annotator.services.comparisons import Placing
 from annotator.services.import_batches import ImportCounts, RaterNameTaken
 from annotator.services.import_files import MAX_EXPANSION, source_open
 from annotator.services.imports import preferences_import
@@ -245,6 +246,18 @@ def test_foreign_keys_are_looked_up_even_where_the_session_planned_to_read_a_sma
         connection.check_constraints()
 
     assert rows_passed() - before < 1000
+
+
+def test_the_control_arm_is_drawn_as_in_a_round_that_was_planned(shop: Project, tmp_path: Path) -> None:
+    Project.objects.update(control_share=0.5)
+    shop.refresh_from_db()
+    imported(shop, written(tmp_path / "p.jsonl", *(row(number) for number in range(40))))
+
+    place = Placing(shop)
+    for comparison in Comparison.objects.all():
+        planned = place(Comparison(round_id=comparison.round_id, first=comparison.first, second=comparison.second), [])
+        assert comparison.is_control == planned.is_control
+    assert 5 < Comparison.objects.filter(is_control=True).count() < 35
 
 
 def rows_passed() -> int:

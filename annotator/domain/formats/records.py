@@ -6,8 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -32,8 +31,7 @@ ROLE_OF = {
 Message = dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenResponse:
+class WrittenResponse(NamedTuple):
     """An answer and who wrote it.
 
     label  whether somebody found it good by itself (True) or not (False); None where nobody was asked
@@ -44,8 +42,7 @@ class WrittenResponse:
     label: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Vote:
+class Vote(NamedTuple):
     """What one rater said of one comparison, on the axis of `annotator.domain.verdicts`.
 
     rater          the rater's label in the file
@@ -65,8 +62,7 @@ class Vote:
     rationale: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AnsweredPrompt:
+class AnsweredPrompt(NamedTuple):
     """A prompt with answers that nobody compared: none, a demonstration, or what several models wrote."""
 
     file: str
@@ -77,8 +73,7 @@ class AnsweredPrompt:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedComparison:
+class JudgedComparison(NamedTuple):
     """Two responses to one prompt with the votes on them."""
 
     messages: Sequence[Message]
@@ -89,8 +84,7 @@ class JudgedComparison:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BadLine:
+class BadLine(NamedTuple):
     """A line that was left out, and why."""
 
     file: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,7 +39,7 @@ class ErrorFile:
     def write(self, bad: BadLine) -> None:
         if self._file is None:
             self._file = self._open()
-        self._file.write(json.dumps(asdict(bad), ensure_ascii=False) + "\n")
+        self._file.write(json.dumps(bad._asdict(), ensure_ascii=False) + "\n")
 
     def close(self) -> None:
         if self._file is not None:
