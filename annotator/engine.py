@@ -28,11 +28,12 @@ TICK_SECONDS = 1.0
 GRACE_SECONDS = 4.0  # between SIGTERM and SIGKILL
 ROOT = Path(__file__).resolve().parent.parent
 LAST_WORDS = 2000  # characters of the child's log that go into an error
-# The child needs no database and no secret.
+# The child needs no database and no secret, but for the one of the hub that it sends to.
 PASSED_ON = (
     "PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES",
     "OMP_NUM_THREADS", "TIEBREAK_THREADS", "TIEBREAK_SHARD", "PYTHONPATH",
 )  # fmt: skip
+TO_A_HUB = ("TIEBREAK_HUB_TOKEN", "TIEBREAK_HUB_TOKEN_FILE")
 PASSED_ON_FAMILIES = ("HF_", "NCCL_")
 
 
@@ -55,7 +56,7 @@ def engine_start(request: AnyRequest, folder: Path) -> Iterator[Iterator[AnyEven
             stdout=subprocess.PIPE,
             stderr=log,
             cwd=ROOT,
-            env=_environment(),
+            env=_environment(request.kind),
         )
     try:
         yield _events(child, folder / "engine.log", is_group=engines > 1)
@@ -100,8 +101,9 @@ def _processes() -> int:
     return int(wanted)
 
 
-def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+def _environment(kind: str = "") -> dict[str, str]:
+    passed_on = (*PASSED_ON, *TO_A_HUB) if kind == "push" else PASSED_ON
+    kept = {name: os.environ[name] for name in passed_on if name in os.environ}
     families = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON_FAMILIES)}
     return {**kept, **families, "TIEBREAK_WATCH_STDIN": "1", "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false"}
 

@@ -31,7 +31,7 @@ from annotator.services.scoring import scoring_due
 from annotator.services.webhooks import webhook_deliver, webhooks_claim, webhooks_forget
 
 # Everything else trains.
-QUEUE_OF = {RunKind.GENERATE: "generate", RunKind.SCORE: "generate", RunKind.MERGE: "generate"}
+QUEUE_OF = dict.fromkeys((RunKind.GENERATE, RunKind.SCORE, RunKind.MERGE, RunKind.PUSH), "generate")
 
 
 @shared_task(ignore_result=True)

@@ -81,6 +81,7 @@ one_checkpoint = [
     path("retire/", checkpoints.retire, name="checkpoint-retire"),
     path("card/", checkpoints.card, name="checkpoint-card"),
     path("download/", checkpoints.download, name="checkpoint-download"),
+    path("push/", checkpoints.push, name="checkpoint-push"),
     path("merged/", checkpoints.merged, name="checkpoint-merged"),
     path("merged/download/", checkpoints.merged_download, name="checkpoint-merged-download"),
     path("merged/remove/", checkpoints.merged_remove, name="checkpoint-merged-remove"),

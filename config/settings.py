@@ -126,6 +126,13 @@ def instance() -> dict[str, Any]:
 
 INSTANCE = instance()
 
+# TIEBREAK_HUB: the address of a model hub, such as https://huggingface.co, that weights may be sent to and data sets
+# fetched from; empty: none. TIEBREAK_HUB_TOKEN (or _FILE) is sent to it. Every owner of a project acts with it.
+TIEBREAK_HUB = text("TIEBREAK_HUB").rstrip("/")
+if TIEBREAK_HUB and not re.match(r"https?://[^/@\s]+", TIEBREAK_HUB):
+    raise ImproperlyConfigured(f"TIEBREAK_HUB={TIEBREAK_HUB!r} is not an address such as https://huggingface.co.")
+TIEBREAK_HUB_TOKEN = secret("TIEBREAK_HUB_TOKEN")
+
 # The version is the newest heading of the changelog, "## 1.2.3 …" or "## [1.2.3] …".
 CHANGELOG = BASE_DIR / "CHANGELOG.md"
 HEADINGS = re.findall(r"^## \[?v?(\d+\.\d+[\w.]*)", CHANGELOG.read_text() if CHANGELOG.exists() else "", re.MULTILINE)

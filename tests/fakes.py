@@ -21,6 +21,7 @@ from training.contract import (
     GenerateRequest,
     Metrics,
     PromptRecord,
+    PushRequest,
     ResponseRecord,
     RewardRecord,
     RunReport,
@@ -88,6 +89,8 @@ class FakeEngine:
         elif isinstance(request, EvaluateRequest):
             labels = [request.candidate.label, request.parent.label]
             rows_write(partial / RESPONSES, _responses(Path(request.prompts), labels, 1))
+        elif isinstance(request, PushRequest):
+            pass  # what it leaves is elsewhere
         elif isinstance(request, ScoreRequest):
             rows_write(
                 partial / REWARDS,

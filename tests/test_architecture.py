@@ -50,11 +50,11 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
     "annotator/api": (("annotator.engine", "torch", "annotator.views"), "HTML and JSON are two doors onto services"),
     "client": (("annotator", "config", "django", "rest_framework", "training"), "it is installed without the server"),
 }
-RECIPES = ("sft", "reward", "dpo", "generate", "evaluate", "score", "merge")
+RECIPES = ("sft", "reward", "dpo", "generate", "evaluate", "score", "merge", "push")
 SERVICES_IN_ORDER = (
     "events", "webhooks", "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "queue",
     "scores", "gold", "flags", "assignments", "checks", "judgments", "adjudication", "raters", "sittings", "snapshots",
-    "checkpoints", "rewards", "runs", "merges", "scoring", "rounds", "import_batches", "imports", "tokens",
+    "checkpoints", "rewards", "runs", "merges", "pushes", "scoring", "rounds", "import_batches", "imports", "tokens",
     "receipts", "figures", "dataset_files", "datasets",
 )  # fmt: skip
 

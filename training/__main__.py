@@ -1,4 +1,4 @@
-"""python -m training {sft,reward,dpo,generate,evaluate,score,merge} --request FILE
+"""python -m training {sft,reward,dpo,generate,evaluate,score,merge,push} --request FILE
 
 Streams one JSON event per line on stdout, and nothing else there; logs go to
 stderr. Exit status 0 after `finished`, 1 after `failed`, 143 when terminated.
@@ -25,7 +25,7 @@ from training.contract import TRAINED, AnyEvent, AnyRequest, Failed, Finished, R
 from training.errors import EngineError, RequestInvalid
 from training.threads import threads_set, waiting
 
-KINDS = ("sft", "reward", "dpo", "generate", "evaluate", "score", "merge")
+KINDS = ("sft", "reward", "dpo", "generate", "evaluate", "score", "merge", "push")
 TERMINATED = 128 + signal.SIGTERM
 
 
@@ -138,6 +138,10 @@ def run(request: AnyRequest, report: Callable[[AnyEvent], None]) -> RunReport:
             from training.merge import merge
 
             return merge(request, report)
+        case "push":
+            from training.push import push
+
+            return push(request, report)
 
 
 def _stdout_claimed() -> TextIO:

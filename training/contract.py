@@ -272,6 +272,24 @@ class MergeRequest(Request):
     checkpoint_dir: str
 
 
+class PushRequest(Request):
+    """The weights in `folder` become one commit of `repo` on `hub`; the token is in the environment.
+
+    hub        its address, such as https://huggingface.co
+    private    a repository that does not exist yet is made so; one that exists must be so
+    card       the README.md
+    base_name  what the base is called there, in the place of a folder of this machine
+    """
+
+    kind: Literal["push"] = "push"
+    folder: str
+    hub: str
+    repo: str
+    private: bool
+    card: str
+    base_name: str
+
+
 Asking = TypeVar("Asking", bound=Request)
 
 
@@ -285,7 +303,14 @@ def _with_labels(request: Asking, models: Sequence[PolicyRef | JudgeRef]) -> Ask
 # Kinds that train: what several processes share, and what leaves a checkpoint.
 TRAINED = ("sft", "reward", "dpo")
 AnyRequest = Annotated[
-    SftRequest | RewardRequest | DpoRequest | GenerateRequest | EvaluateRequest | ScoreRequest | MergeRequest,
+    SftRequest
+    | RewardRequest
+    | DpoRequest
+    | GenerateRequest
+    | EvaluateRequest
+    | ScoreRequest
+    | MergeRequest
+    | PushRequest,
     Field(discriminator="kind"),
 ]
 REQUEST: TypeAdapter[AnyRequest] = TypeAdapter(AnyRequest)
@@ -316,7 +341,7 @@ class Estimate(Frozen):
 class RunReport(Frozen):
     """What a finished run says of itself; `report.json` of every output folder."""
 
-    kind: Literal["sft", "reward", "dpo", "generate", "evaluate", "score", "merge"]
+    kind: Literal["sft", "reward", "dpo", "generate", "evaluate", "score", "merge", "push"]
     seconds: float
     steps: int = 0
     metrics: dict[str, float] = {}

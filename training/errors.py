@@ -27,6 +27,10 @@ class ModelUnusable(EngineError):
     """The base model cannot be loaded safely; the message says why and what to do."""
 
 
+class HubRefused(EngineError):
+    """The hub cannot be reached or did not take what was sent; the message says which and why."""
+
+
 class NothingToLearn(EngineError):
     """No comparison is left to train on after the splits and the filters."""
 

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from annotator import access, tasks
 from annotator.api.files import ZIP, Zip
-from annotator.api.operation import Operation, asked, person
+from annotator.api.operation import Operation, asked, fitting, person
 from annotator.api.pages import PAGING, page_of, paged
 from annotator.api.runs import RunOutput
 from annotator.domain.lifecycles import CheckpointState
@@ -25,6 +25,7 @@ from annotator.selectors.model_cards import card_of
 from annotator.selectors.weights import weights_folder, weights_name
 from annotator.services.checkpoints import checkpoint_promote, checkpoint_retire
 from annotator.services.merges import merge_queue, merge_remove
+from annotator.services.pushes import push_queue
 
 
 class CheckpointOutput(serializers.Serializer[Checkpoint]):
@@ -149,6 +150,25 @@ class CheckpointMergedDownloadApi(Operation):
     @extend_schema(responses={(200, ZIP): OpenApiTypes.BINARY})
     def get(self, request: Request, slug: str, checkpoint_id: int) -> HttpResponseBase:
         return _taken_along(access.checkpoint_of(access.owner(person(request), slug), checkpoint_id), Weights.MERGED)
+
+
+class CheckpointPushApi(Operation):
+    """Have weights sent to the hub of this server, as one commit with the card; the run says when they are there."""
+
+    writes = Scope.EXPORT
+
+    class InputSerializer(serializers.Serializer[Any]):
+        repo = serializers.CharField(max_length=96, help_text="Owner and name; it is made if it does not exist.")
+        weights = serializers.ChoiceField(choices=[one.value for one in Weights], default=Weights.TRAINED.value)
+        private = serializers.BooleanField(default=True, help_text="What is private goes into no public repository.")
+
+    @extend_schema(request=InputSerializer, responses={201: RunOutput})
+    def post(self, request: Request, slug: str, checkpoint_id: int) -> Response:
+        checkpoint = access.checkpoint_of(access.owner(person(request), slug), checkpoint_id)
+        wanted = fitting(self.InputSerializer, request)
+        run = push_queue(checkpoint=checkpoint, **{**wanted, "weights": Weights(wanted["weights"])})
+        tasks.ring()
+        return Response(RunOutput(run).data, status=201)
 
 
 def _taken_along(checkpoint: Checkpoint, weights: Weights) -> HttpResponseBase:

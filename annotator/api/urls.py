@@ -118,6 +118,7 @@ one_checkpoint = [
     path("retire/", checkpoints.CheckpointRetireApi.as_view(), name="api-checkpoint-retire"),
     path("download/", checkpoints.CheckpointDownloadApi.as_view(), name="api-checkpoint-download"),
     path("card/", checkpoints.CheckpointCardApi.as_view(), name="api-checkpoint-card"),
+    path("push/", checkpoints.CheckpointPushApi.as_view(), name="api-checkpoint-push"),
     path("merged/", checkpoints.CheckpointMergeApi.as_view(), name="api-checkpoint-merge"),
     path("merged/remove/", checkpoints.CheckpointMergedRemoveApi.as_view(), name="api-checkpoint-merged-remove"),
     path("merged/download/", checkpoints.CheckpointMergedDownloadApi.as_view(), name="api-checkpoint-merged-download"),

@@ -61,6 +61,7 @@ class RunKind(StrEnum):
     GENERATE = "generate"
     SCORE = "score"
     MERGE = "merge"
+    PUSH = "push"
 
 
 class CheckpointState(StrEnum):

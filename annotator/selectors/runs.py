@@ -27,6 +27,7 @@ KIND_TITLES = {
     "generate": gettext_lazy("Writing answers"),
     "score": gettext_lazy("Scoring answers"),
     "merge": gettext_lazy("Making whole weights"),
+    "push": gettext_lazy("Sending to a hub"),
 }
 
 
@@ -77,7 +78,11 @@ def run_status(run: Run) -> RunStatus:
     newest = {event.kind: event.payload for event in _newest_events(run)}
     metrics, started = newest.get("metrics", {}), newest.get("started", {})
     step = metrics.get("step", started.get("resumed_from", 0))
-    if run.kind in (RunKind.EVALUATE, RunKind.MERGE):  # they measure nothing on the way: their steps are their stages
+    if run.kind in (
+        RunKind.EVALUATE,
+        RunKind.MERGE,
+        RunKind.PUSH,
+    ):  # they measure nothing on the way: their steps are their stages
         step = max(run.events.filter(kind="stage").count() - 1, 0)
     total = metrics.get("total_steps", started.get("total_steps", 0))
     device = started.get("device", "")

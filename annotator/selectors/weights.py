@@ -7,10 +7,12 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 
 from annotator import store
-from annotator.domain.lifecycles import RunState
+from annotator.domain.lifecycles import RunKind, RunState
 from annotator.domain.weights import Weights
 from annotator.exceptions import NotFound
-from annotator.models import Checkpoint
+from annotator.models import Checkpoint, Run
+
+PUSHES = 5
 
 
 def weights_folder(checkpoint: Checkpoint, weights: Weights) -> Path:
@@ -24,6 +26,24 @@ def weights_folder(checkpoint: Checkpoint, weights: Weights) -> Path:
     if not checkpoint.path or not folder.is_dir():
         raise NotFound(_("This checkpoint has no folder of its own: it is the base model as it is."))
     return folder
+
+
+def weights_there(checkpoint: Checkpoint) -> list[Weights]:
+    """Those that can leave now."""
+    there = []
+    for weights in Weights:
+        try:
+            weights_folder(checkpoint, weights)
+        except NotFound:
+            continue
+        there.append(weights)
+    return there
+
+
+def pushes_of(checkpoint: Checkpoint) -> list[Run]:
+    """The newest runs that sent its weights to a hub."""
+    runs = Run.objects.filter(project=checkpoint.project_id, kind=RunKind.PUSH, details__checkpoint=checkpoint.pk)
+    return list(runs.order_by("-pk")[:PUSHES])
 
 
 def weights_name(checkpoint: Checkpoint, weights: Weights) -> str:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from annotator import store
 from annotator.domain.lifecycles import LIVE_RUN, RunKind, RunState
+from annotator.domain.weights import Weights
 from annotator.exceptions import StateNotAllowed
 from annotator.models import Checkpoint, CheckpointKind, Run
 from annotator.services.runs import run_queue
@@ -40,13 +41,16 @@ def merge_queue(*, checkpoint: Checkpoint) -> Run:
 def merge_remove(*, checkpoint: Checkpoint) -> None:
     """Remove the whole weights from the store; the run that made them stays. Twice is harmless.
 
-    Raises StateNotAllowed while they are being made.
+    Raises StateNotAllowed while they are being made or sent to a hub.
     """
     row = _locked(checkpoint)
     if row.merge is None:
         return
     if row.merge.is_live:
         raise StateNotAllowed(_("These weights are still being made; cancel their run first."))
+    sent = {"checkpoint": row.pk, "weights": Weights.MERGED.value}
+    if Run.objects.filter(project=row.project, kind=RunKind.PUSH, state__in=LIVE_RUN, details__contains=sent).exists():
+        raise StateNotAllowed(_("These weights are being sent to a hub; remove them when that is over."))
     _remove(row.merge)
     row.merge = None
     row.save(update_fields=["merge"])

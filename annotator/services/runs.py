@@ -16,9 +16,12 @@ from django.utils.translation import gettext as _
 from annotator import store
 from annotator.domain.lifecycles import LIVE_RUN, RunKind, RunState
 from annotator.domain.webhooks import EventKind
-from annotator.exceptions import ChildKilled, EngineFailed, StateNotAllowed, violations_as_errors
+from annotator.domain.weights import Weights
+from annotator.exceptions import ChildKilled, EngineFailed, NotFound, StateNotAllowed, violations_as_errors
 from annotator.models import Checkpoint, CheckpointKind, Project, Prompt, Round, Run, RunEvent, Snapshot
+from annotator.selectors.model_cards import base_name, card_of
 from annotator.selectors.rewards import answers_to_score
+from annotator.selectors.weights import weights_folder
 from annotator.services.checkpoints import checkpoint_measured, checkpoint_register
 from annotator.services.events import run_happened
 from annotator.services.prompts import responses_add
@@ -40,6 +43,7 @@ from training.contract import (
     MergeRequest,
     PolicyRef,
     PromptRecord,
+    PushRequest,
     ResponseRecord,
     RewardRecord,
     RewardRequest,
@@ -185,6 +189,8 @@ def run_finish(*, run: Run, report: RunReport) -> None:
             pass  # its rewards are there already, in pages: they may be millions
         case RunKind.MERGE:
             pass  # its checkpoint names this run, whose folder has the weights
+        case RunKind.PUSH:
+            pass  # what it made is elsewhere
     run_happened(run, EventKind.RUN_FINISHED)
 
 
@@ -305,8 +311,27 @@ def _request(run: Run) -> AnyRequest:
         case RunKind.MERGE:
             checkpoint = _checkpoint(run, "checkpoint")
             return MergeRequest(**place, checkpoint_dir=str(store.store_path(checkpoint.path)))
+        case RunKind.PUSH:
+            return _push_request(run, place)
         case RunKind.SFT:
             raise EngineFailed("Imitation runs are started from the command line: python -m training sft.")
+
+
+def _push_request(run: Run, place: dict[str, Any]) -> PushRequest:
+    checkpoint, weights, repo = _checkpoint(run, "checkpoint"), Weights(run.details["weights"]), run.details["repo"]
+    try:
+        folder = weights_folder(checkpoint, weights)
+    except NotFound as error:
+        raise EngineFailed(error.message) from error
+    return PushRequest(
+        **place,
+        folder=str(folder),
+        hub=run.details["hub"],
+        repo=repo,
+        private=run.details["private"],
+        card=card_of(checkpoint, weights, name=repo),
+        base_name=base_name(checkpoint.base_model),
+    )
 
 
 def _ref(checkpoint: Checkpoint) -> PolicyRef:

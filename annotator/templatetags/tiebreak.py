@@ -37,6 +37,7 @@ RUN_NAMES = {
     "generate": gettext_noop("Generate run %(number)s"),
     "score": gettext_noop("Score run %(number)s"),
     "merge": gettext_noop("Merge run %(number)s"),
+    "push": gettext_noop("Push run %(number)s"),
 }
 # Codes that are not words yet; those of states are, and are marked where they are defined.
 WORDS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -17,16 +18,18 @@ from annotator.domain.lifecycles import RunState
 from annotator.domain.model_card import loading_line
 from annotator.domain.weights import Weights
 from annotator.forms.rounds import settings_shown
+from annotator.forms.weights import PushForm
 from annotator.http import SeeOther, SignedInRequest, folder_download
-from annotator.models import Checkpoint
+from annotator.models import Checkpoint, Member
 from annotator.selectors import lineage as select
 from annotator.selectors.model_cards import base_is_public, card_of
 from annotator.selectors.quality import estimates_of
 from annotator.selectors.reports import run_reliability
 from annotator.selectors.runs import run_status
-from annotator.selectors.weights import weights_folder, weights_name
+from annotator.selectors.weights import pushes_of, weights_folder, weights_name, weights_there
 from annotator.services import checkpoints as services
 from annotator.services.merges import merge_queue, merge_remove
+from annotator.services.pushes import can_push, push_queue
 from annotator.views.projects import desk
 
 BESIDE = ("best", "last")  # weights of another step, inside of the checkpoint's folder
@@ -46,20 +49,7 @@ def index(request: SignedInRequest, slug: str) -> HttpResponse:
 @require_GET
 def detail(request: SignedInRequest, slug: str, checkpoint_id: int) -> HttpResponse:
     member = access.reader(request.user, slug)
-    checkpoint = access.checkpoint_of(member, checkpoint_id)
-    run = checkpoint.run
-    context = {
-        **desk(member),
-        "checkpoint": checkpoint,
-        "run": run,
-        "lineage": select.checkpoint_lineage(checkpoint),
-        "estimates": estimates_of(checkpoint.metrics),
-        "reliability": run_reliability(run) if run else None,
-        "settings": settings_shown({run.kind: checkpoint.settings}) if run else [],
-        **_weights(checkpoint),
-        "beside": [name for name in BESIDE if checkpoint.path and (store.store_path(checkpoint.path) / name).is_dir()],
-    }
-    return render(request, "checkpoints/detail.html", context)
+    return _page(request, member, access.checkpoint_of(member, checkpoint_id))
 
 
 @require_POST
@@ -118,6 +108,44 @@ def merged_remove(request: SignedInRequest, slug: str, checkpoint_id: int) -> Ht
     return SeeOther(reverse("checkpoint", args=[slug, checkpoint_id]) + "#weights")
 
 
+@require_POST
+def push(request: SignedInRequest, slug: str, checkpoint_id: int) -> HttpResponse:
+    """Have weights sent to the hub."""
+    member = access.owner(request.user, slug)
+    checkpoint = access.checkpoint_of(member, checkpoint_id)
+    form = PushForm(request.POST, offered=weights_there(checkpoint))
+    if not form.is_valid():
+        return _page(request, member, checkpoint, form, status=422)
+    run = push_queue(
+        checkpoint=checkpoint,
+        weights=Weights(form.cleaned_data["weights"]),
+        repo=form.cleaned_data["repo"],
+        private=form.cleaned_data["private"],
+    )
+    tasks.ring()
+    return SeeOther(reverse("run", args=[slug, run.pk]))
+
+
+def _page(
+    request: SignedInRequest, member: Member, checkpoint: Checkpoint, form: PushForm | None = None, status: int = 200
+) -> HttpResponse:
+    run = checkpoint.run
+    context = {
+        **desk(member),
+        "checkpoint": checkpoint,
+        "run": run,
+        "lineage": select.checkpoint_lineage(checkpoint),
+        "estimates": estimates_of(checkpoint.metrics),
+        "reliability": run_reliability(run) if run else None,
+        "settings": settings_shown({run.kind: checkpoint.settings}) if run else [],
+        **_weights(checkpoint),
+        "beside": [name for name in BESIDE if checkpoint.path and (store.store_path(checkpoint.path) / name).is_dir()],
+    }
+    if can_push() and (offered := weights_there(checkpoint)):
+        context |= {"hub": settings.TIEBREAK_HUB, "push_form": form or PushForm(offered=offered)}
+    return render(request, "checkpoints/detail.html", context, status=status)
+
+
 def _taken_along(checkpoint: Checkpoint, weights: Weights) -> HttpResponseBase:
     folder = weights_folder(checkpoint, weights)
     return folder_download(
@@ -139,6 +167,7 @@ def _weights(checkpoint: Checkpoint) -> dict[str, Any]:
         "merge": merge,
         "merge_status": run_status(merge) if merge else None,
         "merged_bytes": store.folder_bytes(f"{store.run_folder(merge.pk)}/out") if merge and is_made else 0,
+        "pushes": pushes_of(checkpoint),
         "drift": _drift(merge.report or {}) if merge and is_made else None,
     }
 

@@ -138,6 +138,24 @@ class Operations(Transport):
         """
         return self._asked("POST", f"/api/v1/projects/{slug}/checkpoints/{checkpoint_id}/promote/")
 
+    def checkpoint_push(
+        self,
+        slug: str,
+        checkpoint_id: int,
+        *,
+        repo: str,
+        weights: Literal["trained", "merged"] = LEFT_OUT,
+        private: bool = LEFT_OUT,
+    ) -> types.Run:
+        """Have weights sent to the hub of this server, as one commit with the card; the run says when they are
+        there. Scope: `export`.
+        """
+        return self._asked(
+            "POST",
+            f"/api/v1/projects/{slug}/checkpoints/{checkpoint_id}/push/",
+            body={"repo": repo, "weights": weights, "private": private},
+        )
+
     def checkpoint_retire(self, slug: str, checkpoint_id: int) -> types.Checkpoint:
         """Turn a candidate down. Scope: `train`."""
         return self._asked("POST", f"/api/v1/projects/{slug}/checkpoints/{checkpoint_id}/retire/")
@@ -810,7 +828,7 @@ class Operations(Transport):
         self,
         slug: str,
         *,
-        kind: Literal["sft", "reward", "dpo", "evaluate", "generate", "score", "merge"] = LEFT_OUT,
+        kind: Literal["sft", "reward", "dpo", "evaluate", "generate", "score", "merge", "push"] = LEFT_OUT,
         limit: int = LEFT_OUT,
         state: Literal["queued", "running", "succeeded", "failed", "cancelled"] = LEFT_OUT,
     ) -> Iterator[types.Run]:

@@ -865,7 +865,7 @@ class Rule(TypedDict):
 class Run(TypedDict):
     id: int
     round: NotRequired[int | None]
-    kind: Literal["sft", "reward", "dpo", "evaluate", "generate", "score", "merge"]
+    kind: Literal["sft", "reward", "dpo", "evaluate", "generate", "score", "merge", "push"]
     state: Literal["queued", "running", "succeeded", "failed", "cancelled"]
     settings: dict[str, Any]
     seed: int

@@ -53,6 +53,7 @@ BESIDE = {
     "run-cancel": ["api-run-cancel"],
     "checkpoint-promote": ["api-checkpoint-promote"],
     "checkpoint-retire": ["api-checkpoint-retire"],
+    "checkpoint-push": ["api-checkpoint-push"],
     "checkpoint-merged": ["api-checkpoint-merge"],
     "checkpoint-merged-remove": ["api-checkpoint-merged-remove"],
     "webhooks": ["api-webhooks"],

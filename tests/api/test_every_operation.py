@@ -164,6 +164,8 @@ DOORS = [
     Door("api-snapshot-download", "get", READERS, about=("snapshot",)),
     Door("api-checkpoint-card", "get", READERS, about=("checkpoint",)),
     Door("api-checkpoint-download", "get", owners(200), about=("checkpoint",)),
+    # No hub is configured here.
+    Door("api-checkpoint-push", "post", owners(409), {"repo": "team/shop"}, about=("checkpoint",)),
     Door("api-checkpoint-merge", "post", owners(201), about=("checkpoint",)),
     Door("api-checkpoint-merged-remove", "post", owners(204), about=("checkpoint",)),
     Door("api-checkpoint-merged-download", "get", owners(404), about=("checkpoint",)),  # nobody had them made

@@ -76,7 +76,7 @@ def test_the_engine_dies_with_whoever_started_it(base: Path, snapshot: Path, tmp
 @pytest.mark.slow
 def test_no_recipe_imports_the_web_app() -> None:
     """Slow because it imports everything afresh."""
-    recipes = ("sft", "reward", "dpo", "generate", "evaluate", "score", "merge")
+    recipes = ("sft", "reward", "dpo", "generate", "evaluate", "score", "merge", "push")
     code = f"import sys, {', '.join(f'training.{recipe}' for recipe in recipes)}; print(*sys.modules)"
 
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

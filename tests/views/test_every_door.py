@@ -142,6 +142,8 @@ DOORS: dict[str, Door] = {
     "checkpoint-retire": Door(NEVER, owner_post(409)),
     "checkpoint-card": Door(READERS, NEVER),
     "checkpoint-download": Door(OWNERS, NEVER),
+    # No hub is configured here.
+    "checkpoint-push": Door(NEVER, owner_post(409), {"weights": "trained", "repo": "team/shop"}),
     "checkpoint-merged": Door(OWNERS, owner_post(303)),
     "checkpoint-merged-download": Door((302, 404, 403, 403, 404, 404), NEVER),  # nobody had them made
     "checkpoint-merged-remove": Door(NEVER, owner_post(303)),
