@@ -9,6 +9,7 @@ from annotator.views import (
     annotate,
     checkpoints,
     checks,
+    datasets,
     entrance,
     flags,
     gold,
@@ -114,6 +115,16 @@ one_import = [
     path("errors.jsonl", imports.errors, name="import-errors"),
 ]
 
+one_dataset = [
+    path("", datasets.detail, name="dataset"),
+    path("status/", datasets.status, name="dataset-status"),
+    path("stop/", datasets.stop, name="dataset-stop"),
+    path("start/", datasets.start, name="dataset-start"),
+    path("difference/", datasets.difference, name="dataset-difference"),
+    path("download/", datasets.download, name="dataset-download"),
+    path("files/<str:name>", datasets.file, name="dataset-file"),
+]
+
 project: list[URLPattern | URLResolver] = [
     path("judge/", include(judge)),
     path("", projects.detail, name="project"),
@@ -153,6 +164,9 @@ project: list[URLPattern | URLResolver] = [
     path("snapshots/", snapshots.index, name="snapshots"),
     path("snapshots/<int:version>/", snapshots.detail, name="snapshot"),
     path("snapshots/<int:version>/download/", snapshots.download, name="snapshot-download"),
+    path("datasets/", datasets.index, name="datasets"),
+    path("datasets/new/", datasets.create, name="dataset-create"),
+    path("datasets/<int:version>/", include(one_dataset)),
     path("webhooks/", webhooks.index, name="webhooks"),
     path("webhooks/<int:webhook_id>/", include(one_webhook)),
 ]

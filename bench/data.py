@@ -1,4 +1,4 @@
-"""How fast data comes in, beside a bare COPY of the same rows (`make bench-data`).
+"""How fast data comes in and goes out, beside a bare COPY of the same rows (`make bench-data`).
 
 Rows are TRL preference pairs of about 1 KB with prompts of their own, read from a file, recognised, checked, hashed
 and stored with every index, foreign key and counter of a database that keeps what it acknowledged. Memory is the
@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench.data_export import exported
 from bench.instance import ROOT
 from deploy import keep
 from deploy.embedded import Home, Postgres
@@ -38,9 +39,13 @@ def import_figures(rows: int) -> dict[str, float]:
             small = _measured(environment, "few", few)
             large = _measured(environment, "many", many)
             floor = _measured(environment, "floor", many)
+            small_out = _measured(environment, "export few", few)
+            large_out = _measured(environment, "export many", many)
         return {
             "import_rows_per_s": round(rows / large["seconds"]),
             "import_memory_growth_mb": round(large["peak_mb"] - small["peak_mb"], 1),
+            "export_rows_per_s": round(rows / large_out["seconds"]),
+            "export_memory_growth_mb": round(large_out["peak_mb"] - small_out["peak_mb"], 1),
             "copy_rows_per_s": round(rows / floor["seconds"]),
         }
 
@@ -104,6 +109,9 @@ def _measure(what: str, path: Path) -> dict[str, float]:
         with connection.connection.cursor().copy("COPY floor FROM STDIN") as copy, path.open() as file:
             for line in file:
                 copy.write(line.replace("\\", "\\\\"))
+    elif what.startswith("export "):
+        seconds = exported(what.removeprefix("export "))
+        return {"seconds": seconds, "peak_mb": _peak_mb()}
     else:
         _imported(what, path)
     return {"seconds": time.monotonic() - started, "peak_mb": _peak_mb()}

@@ -64,6 +64,10 @@ class Dataset(models.Model):
         return self.state == DatasetState.READY
 
     @property
+    def percent(self) -> int:
+        return int(self.share * 100)
+
+    @property
     def seconds(self) -> float | None:
         """From the newest claim to the end, None before."""
         if self.started_at is None:

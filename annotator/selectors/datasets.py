@@ -18,6 +18,7 @@ from django.utils.crypto import salted_hmac
 from annotator.domain.aggregation import Consensus, Target, target_adjudicated, target_of_counts, targets_of
 from annotator.domain.datasets.facts import Answer, Asked, Edit, Lone, Pair, Said
 from annotator.domain.datasets.filters import Filters
+from annotator.domain.lifecycles import RoundState
 from annotator.domain.verdicts import Outcome, Verdict
 from annotator.models import Assignment, Checkpoint, Dataset, Judgment, Project, Prompt, User
 from annotator.selectors.exclusion import excluded_of
@@ -26,6 +27,7 @@ from annotator.sql import stream
 
 PROMPTS = 5000  # ids in a range
 PAGE = 30
+NOTHING = Asked(0, "", [], "", [], "", "")
 DEMONSTRATION = "demonstration"  # the author whom imports of conversations name
 
 
@@ -34,6 +36,12 @@ def datasets_page(project: Project, *, before: int | None = None) -> tuple[list[
     found = Dataset.objects.filter(project=project)
     page = list((found.filter(version__lt=before) if before else found).order_by("-version")[: PAGE + 1])
     return page[:PAGE], page[PAGE - 1].version if len(page) > PAGE else None
+
+
+def rounds_known(project: Project) -> list[tuple[int, str]]:
+    """Number and name of the rounds that something may be known of, the newest first."""
+    found = project.rounds.exclude(state=RoundState.ABANDONED).order_by("-number")
+    return [(round.number, str(round)) for round in found]
 
 
 @dataclass
@@ -132,50 +140,58 @@ def versions_asked(moment: Moment, what: str) -> list[int]:
 
 def pairs_in(moment: Moment, first: int, last: int) -> Iterator[Pair]:
     """The judged comparisons in play, with what their judgments teach together."""
-    asked = _Asking()
-    for row in stream(PAIRS, moment.parameters(first, last)):
-        id_, round_, *prompt, one, one_text, one_by, one_author, two, two_text, two_by, two_author = row[:17]
-        for_first, for_second, ties, good, bad, strength, edits, decided, value = row[17:]
-        equal = ties + good + bad
-        target = target_of_counts(for_first, for_second, equal, strength)
-        if target is not None and moment.agreed:
-            target = moment.agreed.get(id_, target)
+    models, agreed, asked = moment.models, moment.agreed, NOTHING
+    for (
+        id_, number, prompt, sha256, messages, split, tags, source, license,
+        one, one_text, one_by, one_author, two, two_text, two_by, two_author,
+        for_first, for_second, ties, good, bad, strength, edits, decided, value,
+    ) in stream(PAIRS, moment.parameters(first, last)):  # fmt: skip
+        if prompt != asked.id:
+            asked = Asked(prompt, sha256, orjson.loads(messages), split, tags, source, license)
+        target = target_of_counts(for_first, for_second, ties + good + bad, strength)
+        if agreed and target is not None:
+            target = agreed.get(id_, target)
         if decided is not None:
             target = target_adjudicated(Verdict(Outcome(decided), value), target)
         yield Pair(
             id_,
-            round_,
-            asked(prompt),
-            Answer(one, one_text, moment.models[one_by] if one_by else one_author),
-            Answer(two, two_text, moment.models[two_by] if two_by else two_author),
+            number,
+            asked,
+            Answer(one, one_text, models[one_by] if one_by else one_author),
+            Answer(two, two_text, models[two_by] if two_by else two_author),
             target,
-            for_first + for_second + equal,
+            for_first + for_second + ties + good + bad,
             good,
             bad,
             decided is not None,
-            [
-                Edit(judgment, moment.rater(rater), of_first, text)
-                for judgment, rater, of_first, text in (orjson.loads(edits) if edits else ())
-            ],
+            _edits(moment, edits) if edits else (),
         )
+
+
+def _edits(moment: Moment, found: str) -> list[Edit]:
+    return [
+        Edit(judgment, moment.rater(rater), of_first, text) for judgment, rater, of_first, text in orjson.loads(found)
+    ]
 
 
 def said_in(moment: Moment, first: int, last: int) -> Iterator[Said]:
     """Every judgment of the comparisons in play, also what was corrected and who was excluded."""
-    asked = _Asking()
-    for row in stream(SAID, moment.parameters(first, last)):
-        id_, comparison, round_, *prompt, one, one_text, one_by, one_author, two, two_text, two_by, two_author = row[
-            :18
-        ]
-        rater, on_left, outcome, value, answer, preset, protocol, guideline, criteria, ratings = row[18:28]
-        reasons, rationale, edited, seconds, created_at, supersedes, current, excluded = row[28:]
+    models, asked = moment.models, NOTHING
+    for (
+        id_, comparison, number, prompt, sha256, messages, split, tags, source, license,
+        one, one_text, one_by, one_author, two, two_text, two_by, two_author,
+        rater, on_left, outcome, value, answer, preset, protocol, guideline, criteria, ratings,
+        reasons, rationale, edited, seconds, created_at, supersedes, current, excluded,
+    ) in stream(SAID, moment.parameters(first, last)):  # fmt: skip
+        if prompt != asked.id:
+            asked = Asked(prompt, sha256, orjson.loads(messages), split, tags, source, license)
         yield Said(
             id_,
             comparison,
-            round_,
-            asked(prompt),
-            Answer(one, one_text, moment.models[one_by] if one_by else one_author),
-            Answer(two, two_text, moment.models[two_by] if two_by else two_author),
+            number,
+            asked,
+            Answer(one, one_text, models[one_by] if one_by else one_author),
+            Answer(two, two_text, models[two_by] if two_by else two_author),
             moment.rater(rater),
             on_left,
             outcome,
@@ -199,28 +215,16 @@ def said_in(moment: Moment, first: int, last: int) -> Iterator[Said]:
 
 def lone_in(moment: Moment, first: int, last: int) -> Iterator[Lone]:
     """Imported answers that are labelled, and demonstrations."""
-    asked = _Asking()
-    for *prompt, id_, text, author, label in stream(LONE, moment.parameters(first, last)):
-        yield Lone(asked(prompt), Answer(id_, text, author), label)
+    for id_, sha256, messages, split, tags, source, license, answer, text, author, label in stream(
+        LONE, moment.parameters(first, last)
+    ):
+        asked = Asked(id_, sha256, orjson.loads(messages), split, tags, source, license)
+        yield Lone(asked, Answer(answer, text, author), label)
 
 
 def prompts_in(moment: Moment, first: int, last: int) -> Iterator[Asked]:
-    asked = _Asking()
-    for prompt in stream(ASKED, moment.parameters(first, last)):
-        yield asked(list(prompt))
-
-
-class _Asking:
-    """Prompts come several times in a row, so the last one is kept."""
-
-    def __init__(self) -> None:
-        self.last = Asked(0, "", [], "", [], "", "")
-
-    def __call__(self, prompt: list[Any]) -> Asked:
-        if prompt[0] != self.last.id:
-            id_, sha256, messages, *rest = prompt
-            self.last = Asked(id_, sha256, orjson.loads(messages), *rest)
-        return self.last
+    for id_, sha256, messages, split, tags, source, license in stream(ASKED, moment.parameters(first, last)):
+        yield Asked(id_, sha256, orjson.loads(messages), split, tags, source, license)
 
 
 PROMPT = "p.id, p.content_sha256, p.messages, p.split, p.tags, p.source, p.license"

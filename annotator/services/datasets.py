@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from struct import Struct
 from typing import Any
@@ -20,6 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotator import store
+from annotator.domain.datasets.card import card_text
 from annotator.domain.datasets.facts import Asked, Pair, Rows, Said
 from annotator.domain.datasets.filters import Filters
 from annotator.domain.datasets.shapes import SHAPES, Rowing, Shape
@@ -27,6 +28,7 @@ from annotator.domain.lifecycles import LIVE_DATASET, DatasetState
 from annotator.domain.splits import HOLDOUT_SHARE
 from annotator.exceptions import InputInvalid, StateNotAllowed
 from annotator.models import Dataset, Project, Split, User
+from annotator.selectors.dataset_numbers import DIGESTS, quality_numbers
 from annotator.selectors.datasets import (
     Moment,
     lone_in,
@@ -43,10 +45,9 @@ from training.contract import MANIFEST, file_sha256, folder_whole_or_absent
 SILENT_AFTER = timedelta(minutes=5)  # a worker that sends no heartbeat for so long is gone
 RING_AGAIN_AFTER = timedelta(seconds=30)
 MAX_ATTEMPTS = 5
-# Number and digest of each row, for differences between versions: sixteen bytes a row.
-DIGESTS = "digests.bin"
-DIGEST = Struct("<q8s")
-SOURCES = 200  # different ones that a manifest counts
+DIGEST = Struct("<q8s")  # "8s" keeps the first eight bytes
+CARD = "README.md"
+KINDS = 200  # different ones that a manifest counts
 
 
 # --- the life of a dataset -----------------------------------------------------
@@ -167,36 +168,48 @@ def _write(dataset: Dataset, heartbeat: Callable[[float], None]) -> None:
     with folder_whole_or_absent(folder) as partial:
         writing = _Writing(SHAPES[dataset.shape], dataset.file_format, partial)
         writing.write(moment, heartbeat)
+        for guideline in project.guidelines.filter(version__in=versions_asked(moment, "guideline")):
+            (partial / f"guidelines-{guideline.version}.md").write_text(guideline.text, encoding="utf-8")
         manifest = _manifest(dataset, moment, writing.counted, partial)
+        shape = SHAPES[dataset.shape]
+        card = card_text(manifest, name=project.name, title=shape.title, what=shape.what)
+        (partial / CARD).write_text(card, encoding="utf-8")
+        manifest["files"][CARD] = _file(partial / CARD)
         (partial / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
-        sha256 = file_sha256(partial / MANIFEST)
+        digest = file_sha256(partial / MANIFEST)
         heartbeat(1.0)  # last look, or what another worker made would be removed
         shutil.rmtree(folder, ignore_errors=True)  # left by a worker that died between rename and row
     mine = Dataset.objects.filter(pk=dataset.pk, attempt=dataset.attempt, state=DatasetState.WRITING)
     if not mine.update(
-        state=DatasetState.READY, path=path, sha256=sha256, manifest=manifest, finished_at=timezone.now()
+        state=DatasetState.READY, path=path, sha256=digest, manifest=manifest, finished_at=timezone.now()
     ):
         raise _Stopped
 
 
 class Counted:
-    """What went by while rows were written. Sources beyond the first SOURCES are counted together."""
+    """What went by while rows were written.
+
+    kinds  (split, source, licence) → rows; beyond the first KINDS of them, sources are counted together
+    """
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self.sources: Counter[str] = Counter()
-        self.licenses: Counter[str] = Counter()
+        self.kinds: dict[tuple[str, str, str], int] = {}
         self.rounds: set[int] = set()
         self.raters: set[str] = set()
 
-    def row(self, asked: Asked, rows: int) -> None:
-        self.counts["rows"] += rows
-        self.counts[asked.split] += rows
-        # “file/row” names a row of a source
-        source = asked.source.partition("/")[0]
-        self.sources[source if source in self.sources or len(self.sources) < SOURCES else "…"] += rows
-        license = asked.license
-        self.licenses[license if license in self.licenses or len(self.licenses) < SOURCES else "…"] += rows
+    def row(self, asked: Asked) -> None:
+        kind = (asked.split, asked.source.partition("/")[0], asked.license)  # “file/row” names a row of a source
+        if kind not in self.kinds and len(self.kinds) >= KINDS:
+            kind = (asked.split, "…", "…")
+        self.kinds[kind] = self.kinds.get(kind, 0) + 1
+
+    def rows_by(self, place: int) -> dict[str, int]:
+        """Rows of each split, source or licence, the most first."""
+        found: Counter[str] = Counter()
+        for kind, rows in self.kinds.items():
+            found[kind[place]] += rows
+        return dict(found.most_common())
 
 
 class _Writing:
@@ -251,16 +264,13 @@ class _Writing:
         self.counted.raters.add(said.rater)
 
     def _add(self, asked: Asked, rows: Rows) -> None:
-        count = 0
         for number, row in rows:
             line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
             if (file := self.files.get(asked.split)) is None:
                 file = self._open(asked.split)
             file.add(row, line)
-            self.digests.write(DIGEST.pack(number, hashlib.blake2b(line, digest_size=8).digest()))
-            count += 1
-        if count:
-            self.counted.row(asked, count)
+            self.digests.write(DIGEST.pack(number, sha256(line).digest()))
+            self.counted.row(asked)
 
     def _open(self, split: str) -> RowFile:
         path = self.folder / f"{split}.{self.file_format}"
@@ -272,7 +282,9 @@ class _Writing:
 def _manifest(dataset: Dataset, moment: Moment, counted: Counted, folder: Path) -> dict[str, Any]:
     """What the dataset is, for people and programs; the same is in the folder."""
     project = dataset.project
-    counts = {"rows": 0} | {name: count for name, count in counted.counts.items() if count}
+    by_split = counted.rows_by(0)
+    counts = {"rows": sum(by_split.values()), **by_split}
+    counts |= {name: count for name, count in counted.counts.items() if count}
     if counted.raters:
         counts["raters"] = len(counted.raters)
     files = {
@@ -298,7 +310,12 @@ def _manifest(dataset: Dataset, moment: Moment, counted: Counted, folder: Path) 
         "protocol_versions": versions_asked(moment, "protocol"),
         "split": f"by content hash of the prompt, {HOLDOUT_SHARE:.0%} held out",
         "counts": counts,
-        "sources": dict(counted.sources.most_common()),
-        "licenses": dict(counted.licenses.most_common()),
+        "quality": quality_numbers(project),
+        "sources": counted.rows_by(1),
+        "licenses": counted.rows_by(2),
         "files": files,
     }
+
+
+def _file(path: Path) -> dict[str, Any]:
+    return {"sha256": file_sha256(path), "bytes": path.stat().st_size}

@@ -55,6 +55,25 @@ WORDS = {
     "train": gettext_noop("train"),
     "holdout": gettext_noop("holdout"),
     "ties": gettext_noop("ties"),
+    # what a dataset counts beside
+    "rows": gettext_noop("rows"),
+    "raters": gettext_noop("raters"),
+    "adjudicated": gettext_noop("adjudicated"),
+    "judgments_that_count": gettext_noop("judgments that count"),
+    "comparisons_with_too_few_votes": gettext_noop("comparisons with too few judgments, left out"),
+    "comparisons_with_too_little_agreement": gettext_noop("comparisons with too little agreement, left out"),
+    # and what it was made by
+    "rounds": gettext_noop("rounds"),
+    "tags": gettext_noop("tags"),
+    "agreement": gettext_noop("agreement at least"),
+    "votes": gettext_noop("judgments at least"),
+    "consensus": gettext_noop("consensus"),
+    "named": gettext_noop("raters under their user names"),
+    "guideline_versions": gettext_noop("versions of the guidelines"),
+    "protocol_versions": gettext_noop("versions of the protocol"),
+    "code_version": gettext_noop("version of Tiebreak"),
+    "dawid_skene": gettext_noop("Dawid and Skene"),
+    "joint": gettext_noop("joint model"),
 }
 
 
@@ -204,6 +223,12 @@ def setting(value: Any) -> str:
     if isinstance(value, dict):
         return _(", ").join(f"{words(name)} {setting(inner)}" for name, inner in value.items())
     return DASH if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@register.filter
+def listed(value: Any) -> str:
+    """A setting that may be a list."""
+    return setting(_(", ").join(map(str, value)) if isinstance(value, list) else value)
 
 
 @register.filter

@@ -12,7 +12,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
 from annotator import urls
-from annotator.models import Round, User
+from annotator.models import Dataset, Project, Round, User
+from annotator.services.datasets import dataset_create, dataset_execute
 from annotator.services.imports import import_add
 from annotator.services.projects import invitation_create
 from annotator.services.rounds import round_prepare
@@ -150,6 +151,19 @@ DOORS: dict[str, Door] = {
     "snapshots": Door(READERS, NEVER),
     "snapshot": Door(READERS, NEVER),
     "snapshot-download": Door(READERS, NEVER),
+    "datasets": Door(READERS, NEVER),
+    "dataset-create": Door(
+        OWNERS,
+        owner_post(303),
+        {"shape": "sft", "file_format": "csv", "votes": "1", "agreement": "0.5", "consensus": "votes"},
+    ),
+    "dataset": Door(READERS, NEVER),
+    "dataset-status": Door(READERS, NEVER),
+    "dataset-stop": Door(NEVER, owner_post(409)),  # it is ready
+    "dataset-start": Door(NEVER, owner_post(409)),
+    "dataset-difference": Door(READERS, NEVER),
+    "dataset-download": Door(READERS, NEVER),
+    "dataset-file": Door(READERS, NEVER),
     "webhooks": Door(OWNERS, owner_post(201), {"url": "https://example.com/", "kinds": ["run.failed"]}),
     "webhook": Door(OWNERS, owner_post(303), {"url": "https://example.com/", "kinds": ["run.failed"]}),
     "webhook-secret": Door(NEVER, owner_post(201)),
@@ -199,14 +213,20 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
         "checkpoint": [policy.pk],
         "snapshot": [turned.snapshot.version],
         "webhook": [webhook.pk],
+        "dataset": [datasets_of(cast.shop)[-1].version],
     }
     places = {"home", "login", "logout", "language", "password", "tokens", "token-revoke", "project-create"}
     found = {}
     for name in DOORS:
         noun = name.split("-")[0]
-        rest = [] if name in ("round-prepare", "prompts-add", "invitation-create") else arguments.get(noun, [])
+        rest = (
+            []
+            if name in ("round-prepare", "prompts-add", "invitation-create", "dataset-create")
+            else arguments.get(noun, [])
+        )
         rest = [*rest, "loss", "light"] if name == "run-chart" else rest
         rest = ["light"] if name == "leaderboard-chart" else rest
+        rest = [*rest, "README.md"] if name == "dataset-file" else rest
         rest = [turned.number + 1, held(cast.shop, cast.ann).pk] if name == "lease-release" else rest
         rest = [judged_by_rui.pk] if noun == "adjudicate" else rest
         rest = (
@@ -220,6 +240,13 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
     return found
 
 
+def datasets_of(project: Project) -> list[Dataset]:
+    """Two versions that are ready."""
+    for _ in range(2):
+        dataset_execute(dataset_id=dataset_create(project=project, shape="preference", file_format="jsonl").pk)
+    return list(project.datasets.order_by("version"))
+
+
 def test_each_role_gets_what_the_table_says(
     cast: Cast, addresses: dict[str, str], client_of: Callable[[User | None], Client]
 ) -> None:
@@ -231,7 +258,10 @@ def test_each_role_gets_what_the_table_says(
             for user in cast.by_role().values():
                 with transaction.atomic():  # so that one person's visit does not change the next one's
                     data = door.data if method == "post" else None
-                    statuses.append(getattr(client_of(user), method)(addresses[name], data).status_code)
+                    response = getattr(client_of(user), method)(addresses[name], data)
+                    statuses.append(response.status_code)
+                    if response.streaming:
+                        list(response.streaming_content)  # a file that is sent is closed at its end
                     transaction.set_rollback(True)
             met[name, method] = tuple(statuses)
 
@@ -261,6 +291,8 @@ def test_a_number_from_another_project_opens_nothing(
     assert client.get(f"/p/garden/checkpoints/{checkpoint.pk}/download/").status_code == 404
     assert client.get(f"/p/garden/prompts/{prompt.pk}/").status_code == 404
     assert client.get(f"/p/garden/snapshots/{turned.snapshot.version}/").status_code == 404
+    dataset = datasets_of(cast.shop)[-1]
+    assert client.get(f"/p/garden/datasets/{dataset.version}/files/train.jsonl").status_code == 404
     assert client.post(f"/p/garden/members/{member.pk}/remove/").status_code == 404
     webhook = webhook_create(project=cast.shop, url="https://example.com/hook", kinds=["run.failed"])
     webhook_test(webhook=webhook)

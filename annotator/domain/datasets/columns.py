@@ -27,11 +27,3 @@ ORIGIN: Columns = {
     "license": Holds.TEXT,
     "tags": Holds.TEXTS,
 }
-# How far the judgments behind a row go.
-TRUST: Columns = {
-    "margin": Holds.NUMBER,
-    "weight": Holds.NUMBER,
-    "vote_fraction": Holds.NUMBER,
-    "tie_fraction": Holds.NUMBER,
-    "adjudicated": Holds.FLAG,
-}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from annotator.domain.aggregation import Target
 
 Message = dict[str, str]
 Row = dict[str, Any]
-Rows = Iterator[tuple[int, Row]]
+Rows = Iterable[tuple[int, Row]]
 
 
 class Asked(NamedTuple):

@@ -50,7 +50,8 @@ class Filters:
             return "comparisons_nobody_could_judge"
         if pair.votes < self.votes and not pair.is_adjudicated:
             return "comparisons_with_too_few_votes"
-        share = max(pair.target.prefer_first, 1 - pair.target.prefer_first)
-        if pair.is_decided and share < self.agreement - 1e-9:
-            return "comparisons_with_too_little_agreement"
+        if self.agreement > 0.5 and pair.is_decided:
+            share = max(pair.target.prefer_first, 1 - pair.target.prefer_first)
+            if share < self.agreement - 1e-9:
+                return "comparisons_with_too_little_agreement"
         return ""

@@ -9,14 +9,18 @@ adjudicated    whether one person decided it where the votes left it open
 
 from __future__ import annotations
 
-from annotator.domain.datasets.columns import ORIGIN, TRUST, Columns, Holds
-from annotator.domain.datasets.facts import Pair, Row, Rows, origin, told
+from annotator.domain.datasets.columns import ORIGIN, Columns, Holds
+from annotator.domain.datasets.facts import Pair, Rows, told
 
 COLUMNS: Columns = {
     "prompt": Holds.MESSAGES,
     "chosen": Holds.MESSAGES,
     "rejected": Holds.MESSAGES,
-    **TRUST,
+    "margin": Holds.NUMBER,
+    "weight": Holds.NUMBER,
+    "vote_fraction": Holds.NUMBER,
+    "tie_fraction": Holds.NUMBER,
+    "adjudicated": Holds.FLAG,
     "chosen_model": Holds.TEXT,
     "rejected_model": Holds.TEXT,
     "comparison": Holds.WHOLE,
@@ -26,33 +30,28 @@ COLUMNS: Columns = {
 
 
 def of_pair(pair: Pair) -> Rows:
-    if not pair.is_decided:
-        return
-    chosen, rejected = pair.in_order
-    yield (
-        pair.id,
-        {
-            "prompt": pair.asked.messages,
-            "chosen": told(chosen.text),
-            "rejected": told(rejected.text),
-            **trust(pair),
-            "chosen_model": chosen.model,
-            "rejected_model": rejected.model,
-            "comparison": pair.id,
-            "round": pair.round,
-            **origin(pair.asked),
-        },
-    )
-
-
-def trust(pair: Pair) -> Row:
-    """How far to go by a pair."""
-    target = pair.target
-    assert target is not None
-    return {
+    """One literal, because a million rows pass here."""
+    target, asked = pair.target, pair.asked
+    if target is None or target.prefer_first == 0.5:
+        return ()
+    is_first = target.prefer_first > 0.5
+    chosen, rejected = (pair.first, pair.second) if is_first else (pair.second, pair.first)
+    row = {
+        "prompt": asked.messages,
+        "chosen": told(chosen.text),
+        "rejected": told(rejected.text),
         "margin": target.strength,
         "weight": target.weight,
-        "vote_fraction": max(target.prefer_first, 1 - target.prefer_first),
+        "vote_fraction": target.prefer_first if is_first else 1 - target.prefer_first,
         "tie_fraction": target.tie_share,
         "adjudicated": pair.is_adjudicated,
+        "chosen_model": chosen.model,
+        "rejected_model": rejected.model,
+        "comparison": pair.id,
+        "round": pair.round,
+        "prompt_id": asked.sha256,
+        "source": asked.source,
+        "license": asked.license,
+        "tags": asked.tags,
     }
+    return ((pair.id, row),)
