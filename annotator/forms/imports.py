@@ -18,7 +18,9 @@ class ImportForm(forms.Form):
     file = forms.FileField(
         required=False,
         label=_("File"),
-        help_text=_("JSON lines, a JSON list, CSV, TSV or Parquet; .gz and .zst are unpacked on the way."),
+        help_text=_(
+            "JSON lines, a JSON list, CSV, TSV or Parquet; .gz and .zst are unpacked on the way. Several files as .zip."
+        ),
     )
     server = forms.ChoiceField(required=False, label=_("Or a file on the server"))
 

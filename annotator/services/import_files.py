@@ -18,7 +18,8 @@ import zstandard
 
 from annotator.domain.formats.columns import columns_format
 from annotator.domain.formats.containers import array_lines, table_lines
-from annotator.domain.formats.detection import FORMATS, LOOK_AT, ROWS, format_of
+from annotator.domain.formats.detection import FORMATS, LOOK_AT, ROWS, format_of, parts_of
+from annotator.domain.formats.joined import JOINED
 from annotator.domain.formats.lines import Line, lines_of
 from annotator.domain.formats.llmfao import LlmfaoFiles, LlmfaoReader
 from annotator.domain.formats.oasst import DEEPEST
@@ -91,6 +92,10 @@ def source_open(path: Path, format: str = "auto", columns: Mapping[str, str] | N
             return _llmfao(path)
         if format == "llmfao":
             raise InputInvalid(f"{path} is not a folder with pairs-crowd.jsonl. {_formats()}")
+        if path.is_dir() and (joined := _joined(_files_of(path), format)):
+            return joined
+        if format in JOINED:
+            raise InputInvalid(f"{path} is not {JOINED[format].what}.")
         return _rows(_files_of(path), format, columns or {})
     except OSError as error:
         raise InputInvalid(f"{error.filename or path} cannot be read: {error.strerror or error}.") from error
@@ -101,6 +106,8 @@ def source_sample(path: Path, format: str = "auto", columns: Mapping[str, str] |
     try:
         if path.is_dir() and _part(path, "pairs-crowd.jsonl"):
             return _sampled("llmfao", _llmfao(path).records, [])
+        if path.is_dir() and (joined := _joined(_files_of(path), format)):
+            return _sampled(joined.format, joined.records, [])
         first = _files_of(path)[0]
         rows = list(islice(file_lines(first), SAMPLE_ROWS))
     except (EOFError, zlib.error, zstandard.ZstdError, OSError) as error:
@@ -146,6 +153,22 @@ def _rows(files: list[Path], format: str, columns: Mapping[str, str]) -> Source:
     (only,) = found
     read = _read(only, columns)
     return Source(only, (record for path in files for record in read(file_lines(path))))
+
+
+def _joined(files: list[Path], format: str) -> Source | None:
+    """Files with judgments beside files with the answers; None where a folder is nothing of that kind."""
+    if format not in ("auto", *JOINED):
+        return None
+    for path in files:
+        _check(path)
+    parts = parts_of({path: file_lines(path) for path in files})
+    if parts is None or format not in ("auto", parts[0].name):
+        return None
+    read, judging, holding = parts
+    lines = ((line for path in some for line in file_lines(path)) for some in (judging, holding))
+    others = [path.name for path in files if path not in judging and path not in holding]
+    notes = [f"{', '.join(others)}: left aside, with neither judgments nor answers."] if others else []
+    return Source(read.name, read(*lines), notes=notes)
 
 
 def _read(name: str, columns: Mapping[str, str]) -> Any:

@@ -28,6 +28,7 @@ from annotator.domain.lifecycles import LIVE_IMPORT, ImportState
 from annotator.domain.nearness import NearPrompts
 from annotator.exceptions import InputInvalid, StateNotAllowed, TiebreakError
 from annotator.models import Guideline, Import, Project, User
+from annotator.services.import_archives import archive_unpack, is_archive
 from annotator.services.import_batches import Batch, ImportCounts, batch_of, batch_store
 from annotator.services.import_files import ENDINGS, MAX_FILE_BYTES, Source, source_open, source_sample
 from annotator.services.projects import guideline_publish
@@ -37,6 +38,7 @@ SILENT_AFTER = timedelta(minutes=5)  # a worker that sends no heartbeat for so l
 RING_AGAIN_AFTER = timedelta(seconds=30)
 MAX_ATTEMPTS = 5
 ERRORS = "errors.jsonl"
+FILES = "files"  # those of an archive
 
 
 def preferences_import(
@@ -91,6 +93,10 @@ def import_add(*, project: Project, name: str, chunks: Iterable[bytes], by: User
                     if added.size > MAX_FILE_BYTES:
                         raise InputInvalid(_("This file is too large; split it."))
                     file.write(chunk)
+            if is_archive(path):
+                archive_unpack(path, folder / FILES)
+                path.unlink()
+                path = folder / FILES
             added.path = f"{import_folder(added)}/{path.name}"
             return _looked_at(added, "auto", {})
         except TiebreakError:
