@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from annotator.domain.asking import Said
 from annotator.domain.lifecycles import RoundState, RunState
-from annotator.models import Assignment, Comparison, Gold, Judgment, Member, Project, Round, Run, Sitting, User
+from annotator.models import Assignment, Comparison, Dataset, Gold, Judgment, Member, Project, Round, Run, Sitting, User
 from annotator.services.assignments import assignment_claim, assignment_skip
+from annotator.services.datasets import dataset_create, dataset_execute
 from annotator.services.entrance import guideline_acknowledge, member_shown_around
 from annotator.services.gold import gold_add
 from annotator.services.judgments import judgment_submit
@@ -128,3 +129,10 @@ def judged(project: Project, rater: User, *, limit: int = 1000, answer: str = "a
     while len(judgments) < limit and (assignment := assignment_claim(rater=rater, project=project)):
         judgments.append(judgment_submit(assignment=assignment, said=Said(answer), key=uuid.uuid4(), seconds=12.0))
     return judgments
+
+
+def datasets_ready(project: Project) -> list[Dataset]:
+    """Two versions that are ready."""
+    for _ in range(2):
+        dataset_execute(dataset_id=dataset_create(project=project, shape="preference", file_format="jsonl").pk)
+    return list(project.datasets.order_by("version"))

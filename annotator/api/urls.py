@@ -8,6 +8,7 @@ from annotator.api import (
     checkpoints,
     checks,
     comparisons,
+    datasets,
     flags,
     gold,
     guidelines,
@@ -75,6 +76,14 @@ one_import = [
     path("start/", imports.ImportStartApi.as_view(), name="api-import-start"),
     path("stop/", imports.ImportStopApi.as_view(), name="api-import-stop"),
     path("errors/", imports.ImportErrorsApi.as_view(), name="api-import-errors"),
+]
+
+one_dataset = [
+    path("", datasets.DatasetApi.as_view(), name="api-dataset"),
+    path("stop/", datasets.DatasetStopApi.as_view(), name="api-dataset-stop"),
+    path("start/", datasets.DatasetStartApi.as_view(), name="api-dataset-start"),
+    path("difference/", datasets.DatasetDifferenceApi.as_view(), name="api-dataset-difference"),
+    path("download/", datasets.DatasetDownloadApi.as_view(), name="api-dataset-download"),
 ]
 
 one_webhook = [
@@ -161,6 +170,8 @@ project: list[URLPattern | URLResolver] = [
     path("snapshots/", snapshots.SnapshotListApi.as_view(), name="api-snapshots"),
     path("snapshots/<int:version>/", snapshots.SnapshotApi.as_view(), name="api-snapshot"),
     path("snapshots/<int:version>/download/", snapshots.SnapshotDownloadApi.as_view(), name="api-snapshot-download"),
+    path("datasets/", datasets.DatasetListApi.as_view(), name="api-datasets"),
+    path("datasets/<int:version>/", include(one_dataset)),
     path("webhooks/", webhooks.WebhookListApi.as_view(), name="api-webhooks"),
     path("webhooks/<int:webhook_id>/", include(one_webhook)),
     path("rounds/", rounds.RoundListApi.as_view(), name="api-rounds"),

@@ -68,6 +68,12 @@ class Difference:
     settings: list[tuple[str, Any, Any]]
 
 
+def difference_to(later: Dataset, version: int | None = None) -> Difference | None:
+    """From this earlier version, or from the newest before it; None without one to compare it with."""
+    earlier = next((one for one in datasets_before(later) if version in (None, one.version)), None)
+    return difference_of(earlier, later) if earlier is not None and later.is_ready else None
+
+
 def difference_of(earlier: Dataset, later: Dataset) -> Difference:
     """Both are ready and of one shape. Sixteen bytes of each row are in memory."""
     before, after = (np.sort(_rows(one), order="number") for one in (earlier, later))

@@ -26,7 +26,7 @@ from annotator.domain.datasets.filters import Filters
 from annotator.domain.datasets.shapes import SHAPES, Rowing, Shape
 from annotator.domain.lifecycles import LIVE_DATASET, DatasetState
 from annotator.domain.splits import HOLDOUT_SHARE
-from annotator.exceptions import InputInvalid, StateNotAllowed
+from annotator.exceptions import InputInvalid, NotFound, StateNotAllowed
 from annotator.models import Dataset, Project, Split, User
 from annotator.selectors.dataset_numbers import DIGESTS, quality_numbers
 from annotator.selectors.datasets import (
@@ -106,6 +106,16 @@ def datasets_to_ring(*, now: datetime | None = None) -> list[int]:
     )
     due = Dataset.objects.filter(waiting | silent)
     return [pk for pk in due.values_list("pk", flat=True) if due.filter(pk=pk).update(rung_at=now)]
+
+
+def dataset_folder_ready(dataset: Dataset) -> Path:
+    """Where its files lie. Raises NotFound before it is ready, and where the folder is missing."""
+    folder = store.store_path(dataset.path)
+    if not dataset.is_ready:
+        raise NotFound(_("This dataset is not written yet."))
+    if not folder.is_dir():
+        raise NotFound(_("The folder of this dataset is missing from the store. Restore it from a backup."))
+    return folder
 
 
 def dataset_execute(*, dataset_id: int) -> Dataset | None:

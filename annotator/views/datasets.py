@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -11,12 +9,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from annotator import access, store, tasks
+from annotator import access, tasks
 from annotator.domain.datasets.shapes import SHAPES
 from annotator.exceptions import NotFound
 from annotator.forms.datasets import DatasetForm
 from annotator.http import SeeOther, SignedInRequest, folder_download, page_number
-from annotator.models import Dataset
 from annotator.selectors import dataset_numbers as numbers
 from annotator.selectors.datasets import datasets_page, rounds_known
 from annotator.services import datasets as services
@@ -79,19 +76,17 @@ def difference(request: SignedInRequest, slug: str, version: int) -> HttpRespons
     """To the version that `from` names, or to the one before."""
     member = access.reader(request.user, slug)
     later = access.dataset_of(member, version)
-    wanted = page_number(request, "from")
-    earlier = next((one for one in numbers.datasets_before(later) if wanted in (None, one.version)), None)
-    if earlier is None or not later.is_ready:
+    found = numbers.difference_to(later, page_number(request, "from"))
+    if found is None:
         raise NotFound(_("There is no earlier version of the same shape to compare it with."))
-    context = {**desk(member), "difference": numbers.difference_of(earlier, later)}
-    return render(request, "datasets/difference.html", context)
+    return render(request, "datasets/difference.html", {**desk(member), "difference": found})
 
 
 @require_GET
 def download(request: SignedInRequest, slug: str, version: int) -> HttpResponseBase:
     member = access.reader(request.user, slug)
     dataset = access.dataset_of(member, version)
-    return folder_download(_folder(dataset), f"{slug}-dataset-{version}")
+    return folder_download(services.dataset_folder_ready(dataset), f"{slug}-dataset-{version}")
 
 
 @require_GET
@@ -99,19 +94,10 @@ def file(request: SignedInRequest, slug: str, version: int, name: str) -> HttpRe
     """One of the files that the manifest names."""
     member = access.reader(request.user, slug)
     dataset = access.dataset_of(member, version)
-    path = _folder(dataset) / name
+    path = services.dataset_folder_ready(dataset) / name
     if name not in dataset.manifest["files"] or not path.is_file():
         raise NotFound(_("This dataset has no such file."))
     return FileResponse(path.open("rb"), as_attachment=True, filename=f"{slug}-{version}-{name}")
-
-
-def _folder(dataset: Dataset) -> Path:
-    folder = store.store_path(dataset.path)
-    if not dataset.is_ready:
-        raise NotFound(_("This dataset is not written yet."))
-    if not folder.is_dir():
-        raise NotFound(_("The folder of this dataset is missing from the store. Restore it from a backup."))
-    return folder
 
 
 @require_POST

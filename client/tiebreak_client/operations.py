@@ -229,6 +229,45 @@ class Operations(Transport):
         """Show it to nobody and leave it out of snapshots; its judgments stay. Scope: `write`."""
         return self._asked("POST", f"/api/v1/projects/{slug}/comparisons/{comparison_id}/set-aside/")
 
+    def dataset(self, slug: str, version: int) -> types.Dataset:
+        """One dataset: what it was made by, how far it is, and what it holds. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/datasets/{version}/")
+
+    def dataset_add(
+        self,
+        slug: str,
+        *,
+        shape: Literal["preference", "reward", "unpaired", "sft", "triples", "prompts", "judgments", "battles"],
+        file_format: Literal["jsonl", "parquet", "csv"] = LEFT_OUT,
+        filters: types.Filters = LEFT_OUT,
+    ) -> types.Dataset:
+        """Let a worker write the next version, as of now. Scope: `export`."""
+        return self._asked(
+            "POST",
+            f"/api/v1/projects/{slug}/datasets/",
+            body={"shape": shape, "file_format": file_format, "filters": filters},
+        )
+
+    def dataset_difference(self, slug: str, version: int, *, earlier: int = LEFT_OUT) -> types.Difference:
+        """How it differs from an earlier version of the same shape, in rows. Scope: `read`."""
+        return self._asked("GET", f"/api/v1/projects/{slug}/datasets/{version}/difference/", query={"earlier": earlier})
+
+    def dataset_download(self, slug: str, version: int, to: str | Path) -> Path:
+        """The folder as an archive: rows of both splits, data card, manifest, guidelines. Scope: `export`."""
+        return self._saved(f"/api/v1/projects/{slug}/datasets/{version}/download/", to)
+
+    def dataset_list(self, slug: str, *, limit: int = LEFT_OUT) -> Iterator[types.Dataset]:
+        """The datasets of a project, newest first. Scope: `read`."""
+        return self._pages(f"/api/v1/projects/{slug}/datasets/", query={"limit": limit})
+
+    def dataset_start(self, slug: str, version: int) -> types.Dataset:
+        """Begin again what broke or was stopped. Scope: `export`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/datasets/{version}/start/")
+
+    def dataset_stop(self, slug: str, version: int) -> types.Dataset:
+        """Stop it; nothing of it is kept. Scope: `export`."""
+        return self._asked("POST", f"/api/v1/projects/{slug}/datasets/{version}/stop/")
+
     def delivery_again(self, slug: str, webhook_id: int, delivery_id: int) -> None:
         """Send it once more, now; the message id stays the same. Scope: `write`."""
         self._asked("POST", f"/api/v1/projects/{slug}/webhooks/{webhook_id}/deliveries/{delivery_id}/again/")

@@ -234,6 +234,23 @@ class Criterion(TypedDict):
     answers: list[Choice]
 
 
+class Dataset(TypedDict):
+    version: int
+    shape: Literal["preference", "reward", "unpaired", "sft", "triples", "prompts", "judgments", "battles"]
+    file_format: Literal["jsonl", "parquet", "csv"]
+    filters: Filters
+    state: Literal["waiting", "writing", "ready", "broken", "stopped"]
+    # Of the prompts that are written, from 0 to 1.
+    share: float
+    error: str
+    # Of the manifest; empty until it is ready.
+    sha256: str
+    # Counts, sources, versions and the digest of each file.
+    manifest: dict[str, Any]
+    added_at: str
+    finished_at: str | None
+
+
 class Decision(TypedDict):
     id: int
     by: str
@@ -276,6 +293,17 @@ class Depth(TypedDict):
     share: Estimate
 
 
+class Difference(TypedDict):
+    earlier: int
+    later: int
+    # Rows.
+    added: int
+    removed: int
+    # Rows about the same thing that say something else.
+    changed: int
+    same: int
+
+
 class Entrance(TypedDict):
     # What stands before the next pair.
     waiting: Literal["paused", "content", "declined", "guideline", "exam", "quota", "nothing_left", None]
@@ -314,6 +342,20 @@ class FieldError(TypedDict):
     pointer: str
     detail: str
     code: str
+
+
+class Filters(TypedDict):
+    # Numbers of rounds; none: all that were not abandoned.
+    rounds: NotRequired[list[int]]
+    # Prompts with one of them; none: all.
+    tags: NotRequired[list[str]]
+    # Judgments of a comparison.
+    votes: NotRequired[int]
+    # Share of the votes that the better answer has.
+    agreement: NotRequired[float]
+    consensus: NotRequired[Literal["votes", "dawid_skene", "joint"]]
+    # Raters under their user names, not pseudonyms.
+    named: NotRequired[bool]
 
 
 class Flag(TypedDict):

@@ -24,7 +24,7 @@ from annotator.services.rounds import round_prepare
 from annotator.services.sittings import sitting_begin
 from annotator.services.webhooks import webhook_create, webhook_test
 from tests.cast import Cast
-from tests.factories import gold_of, held
+from tests.factories import datasets_ready, gold_of, held
 
 ROLES = ("anonymous", "outsider", "rater", "reviewer", "owner", "owner elsewhere")
 
@@ -162,6 +162,13 @@ DOORS = [
     Door("api-snapshots", "get", READERS),
     Door("api-snapshot", "get", READERS, about=("snapshot",)),
     Door("api-snapshot-download", "get", READERS, about=("snapshot",)),
+    Door("api-datasets", "get", READERS),
+    Door("api-datasets", "post", owners(201), {"shape": "sft", "filters": {"rounds": [1]}}),
+    Door("api-dataset", "get", READERS, about=("dataset",)),
+    Door("api-dataset-stop", "post", owners(409), about=("dataset",)),  # it is ready
+    Door("api-dataset-start", "post", owners(409), about=("dataset",)),
+    Door("api-dataset-difference", "get", READERS, about=("dataset",)),
+    Door("api-dataset-download", "get", READERS, about=("dataset",)),
     Door("api-checkpoint-card", "get", READERS, about=("checkpoint",)),
     Door("api-checkpoint-download", "get", owners(200), about=("checkpoint",)),
     # No hub is configured here.
@@ -224,6 +231,7 @@ def address_of(cast: Cast, turned: Round) -> Callable[[Door], str]:
         "judged": judged_by_rui[0].pk,
         "rater": cast.ann.pk,
         "snapshot": turned.snapshot.version,
+        "dataset": datasets_ready(cast.shop)[-1].version,
         "sitting": sitting_begin(member=cast.shop.members.get(user=cast.ann), kind="practice").pk,
         "guideline": 1,
         "member": cast.shop.members.get(user=cast.ann).pk,

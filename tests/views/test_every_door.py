@@ -12,8 +12,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
 from annotator import urls
-from annotator.models import Dataset, Project, Round, User
-from annotator.services.datasets import dataset_create, dataset_execute
+from annotator.models import Round, User
 from annotator.services.imports import import_add
 from annotator.services.projects import invitation_create
 from annotator.services.rounds import round_prepare
@@ -21,7 +20,7 @@ from annotator.services.sittings import sitting_begin
 from annotator.services.tokens import token_create
 from annotator.services.webhooks import webhook_create, webhook_test
 from tests.cast import Cast
-from tests.factories import gold_of, held
+from tests.factories import datasets_ready, gold_of, held
 
 ROLES = ("anonymous", "outsider", "rater", "reviewer", "owner", "owner elsewhere")
 
@@ -213,7 +212,7 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
         "checkpoint": [policy.pk],
         "snapshot": [turned.snapshot.version],
         "webhook": [webhook.pk],
-        "dataset": [datasets_of(cast.shop)[-1].version],
+        "dataset": [datasets_ready(cast.shop)[-1].version],
     }
     places = {"home", "login", "logout", "language", "password", "tokens", "token-revoke", "project-create"}
     found = {}
@@ -238,13 +237,6 @@ def addresses(cast: Cast, turned: Round) -> dict[str, str]:
         found[name] = reverse(name, args=[*inside, *rest])
     found["round-launch"] = reverse("round-launch", args=["shop", turned.number + 1])
     return found
-
-
-def datasets_of(project: Project) -> list[Dataset]:
-    """Two versions that are ready."""
-    for _ in range(2):
-        dataset_execute(dataset_id=dataset_create(project=project, shape="preference", file_format="jsonl").pk)
-    return list(project.datasets.order_by("version"))
 
 
 def test_each_role_gets_what_the_table_says(
@@ -291,7 +283,7 @@ def test_a_number_from_another_project_opens_nothing(
     assert client.get(f"/p/garden/checkpoints/{checkpoint.pk}/download/").status_code == 404
     assert client.get(f"/p/garden/prompts/{prompt.pk}/").status_code == 404
     assert client.get(f"/p/garden/snapshots/{turned.snapshot.version}/").status_code == 404
-    dataset = datasets_of(cast.shop)[-1]
+    dataset = datasets_ready(cast.shop)[-1]
     assert client.get(f"/p/garden/datasets/{dataset.version}/files/train.jsonl").status_code == 404
     assert client.post(f"/p/garden/members/{member.pk}/remove/").status_code == 404
     webhook = webhook_create(project=cast.shop, url="https://example.com/hook", kinds=["run.failed"])
