@@ -1,6 +1,7 @@
 #!/bin/sh
 # .venv holds exactly what the requirements file FILE pins: sh deploy/setup.sh FILE
-# Does nothing, in a few milliseconds, when it already did: the stamp is the checksum of the pins.
+# Does nothing, in a few milliseconds, when it already did: the stamp is the checksum of the pins, also of files that
+# FILE includes.
 set -eu
 
 file=$1
@@ -14,7 +15,7 @@ fail() {
 }
 
 checksum() {
-    cat requirements.txt "$file" | cksum
+    cat requirements.txt "$file" $(sed -n 's/^-r //p' "$file") | cksum
 }
 
 stamp=$venv/.installed-$file

@@ -17,6 +17,8 @@ from annotator.selectors.quality import Estimate, quality_of
 # The number and the digest of each row of a dataset, as services.datasets writes them.
 DIGESTS = "digests.bin"
 ROW = np.dtype([("number", "<i8"), ("digest", "<u8")])
+COMPARED = 50  # earlier versions to choose from
+READ_FIRST = ("rows", "train", "holdout", "comparisons", "judgments", "raters", "ties", "adjudicated")
 
 
 def quality_numbers(project: Project) -> list[dict[str, Any]]:
@@ -40,6 +42,12 @@ def quality_numbers(project: Project) -> list[dict[str, Any]]:
             for one in found
             if one.value is not None
         ]
+
+
+def counts_shown(dataset: Dataset) -> list[tuple[str, int]]:
+    """What its manifest counts, in the order in which one reads it."""
+    counts = dataset.manifest.get("counts", {})
+    return [(name, counts[name]) for name in [*READ_FIRST, *sorted(set(counts) - set(READ_FIRST))] if name in counts]
 
 
 def quality_shown(dataset: Dataset) -> list[Estimate]:
@@ -110,4 +118,4 @@ def datasets_before(dataset: Dataset) -> list[Dataset]:
     found = Dataset.objects.filter(
         project=dataset.project_id, shape=dataset.shape, state="ready", version__lt=dataset.version
     )
-    return list(found.order_by("-version")[:50])
+    return list(found.order_by("-version")[:COMPARED])

@@ -180,6 +180,7 @@ def _side(batch: Batch, prompt: str, response: WrittenResponse) -> Side:
 def _asked(project_id: int, sha256: str, record: JudgedComparison | AnsweredPrompt) -> Asked:
     messages, tags = _cell(orjson.dumps(record.messages).decode()), _cell(_array(record.tags))
     cells = f"{project_id}\t{messages}\t{sha256}\t{split_of(sha256)}\t{tags}\t{_cell(record.source)}"
+    cells += f"\t{_cell(record.license)}"
     return Asked(record.tags, record.messages[-1]["content"], cells)
 
 
@@ -467,7 +468,7 @@ def rater_username(project: Project, label: str) -> str:
 
 # --- statements ----------------------------------------------------------------
 
-PROMPT_COLUMNS = ("id", "project_id", "messages", "content_sha256", "split", "tags", "source", "created_at")
+PROMPT_COLUMNS = ("id", "project_id", "messages", "content_sha256", "split", "tags", "source", "license", "created_at")
 RESPONSE_COLUMNS = (
     "id", "prompt_id", "text", "text_sha256", "author", "label", "sample", "finish", "sampling", "created_at",
 )  # fmt: skip

@@ -54,8 +54,9 @@ def detail(request: SignedInRequest, slug: str, version: int) -> HttpResponse:
         **desk(member),
         "dataset": dataset,
         "shape": SHAPES[dataset.shape],
+        "counts": numbers.counts_shown(dataset),
         "quality": numbers.quality_shown(dataset),
-        "earlier": numbers.datasets_before(dataset) if dataset.is_ready else [],
+        "earlier": numbers.datasets_before(dataset)[:10] if dataset.is_ready else [],
     }
     return render(request, "datasets/detail.html", context)
 

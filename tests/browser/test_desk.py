@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from annotator.models import Round, User
 from annotator.services.projects import invitation_create
 from tests.cast import Cast
-from tests.factories import held, judged
+from tests.factories import datasets_ready, held, judged
 
 pytestmark = pytest.mark.browser
 
@@ -95,6 +95,10 @@ PAGES = [
     ("olga", "CHECKPOINT"),
     ("olga", "/p/shop/snapshots/"),
     ("olga", "/p/shop/snapshots/1/"),
+    ("olga", "/p/shop/datasets/"),
+    ("olga", "/p/shop/datasets/new/"),
+    ("olga", "/p/shop/datasets/2/"),
+    ("olga", "/p/shop/datasets/2/difference/"),
     ("olga", "/p/shop/protocol/"),
     ("olga", "/p/shop/agreement/"),
     ("olga", "/p/shop/agreement/?round=1"),
@@ -122,6 +126,7 @@ def test_axe_finds_nothing_and_nothing_overflows(
     _, token = invitation_create(project=cast.shop, role="rater", by=cast.olga)
     undo = judged(cast.shop, cast.ann, limit=1)[0]
     held(cast.shop, cast.ann)
+    datasets_ready(cast.shop)
     stella = User.objects.create_user("stella", is_staff=True)
     places = {
         "INVITATION": f"/invitations/{token}/",

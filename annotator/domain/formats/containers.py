@@ -16,6 +16,8 @@ import orjson
 from annotator.domain.formats.lines import MAX_LINE_BYTES, Line
 
 MAX_COLUMNS = 1000
+MESSAGES = '[{"role":'
+FLAGS = {"true": True, "false": False, "True": True, "False": False}
 DECODER = json.JSONDecoder()
 
 
@@ -91,7 +93,20 @@ def table_lines(lines: Iterable[Line], *, file: str, delimiter: str) -> Iterator
             if len(cells) != len(header):
                 yield _odd(file, feed.number, f"{len(cells)} columns; the header has {len(header)}")
             else:
-                yield Line(file, feed.number, orjson.dumps(dict(zip(header, cells, strict=True))))
+                yield Line(file, feed.number, orjson.dumps(dict(zip(header, map(_cell, header, cells), strict=True))))
+
+
+def _cell(name: str, text: str) -> object:
+    """What a cell holds: a text, or what stands there as JSON because a table has no lists."""
+    if text.startswith(MESSAGES) or (name == "tags" and text.startswith("[")):
+        try:
+            found = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return text
+        return found if isinstance(found, list) else text
+    if name == "label" and text in FLAGS:
+        return FLAGS[text]
+    return text
 
 
 class _Feed:

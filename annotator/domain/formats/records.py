@@ -17,6 +17,7 @@ MAX_CHARACTERS = 100_000  # of one prompt, and of one response
 MAX_AUTHOR = 200
 MAX_LABEL = 200
 MAX_SOURCE = 200
+MAX_LICENSE = 100
 MAX_TAG = 60
 MAX_TAGS = 20
 MAX_DEPTH = 16  # lists and objects inside each other; the formats need four
@@ -71,6 +72,7 @@ class AnsweredPrompt(NamedTuple):
     responses: tuple[WrittenResponse, ...] = ()
     tags: tuple[str, ...] = ()
     source: str = ""
+    license: str = ""
 
 
 class JudgedComparison(NamedTuple):
@@ -82,6 +84,7 @@ class JudgedComparison(NamedTuple):
     votes: Sequence[Vote]
     tags: tuple[str, ...] = ()
     source: str = ""
+    license: str = ""
 
 
 class BadLine(NamedTuple):
@@ -189,6 +192,17 @@ def tags_of(row: Mapping[str, Any], *fields: str) -> tuple[str, ...]:
     return tuple(unique)[:MAX_TAGS]
 
 
+def _unless_tagged(row: Mapping[str, Any], *fields: str) -> tuple[str, ...]:
+    """Fields that serve as tags in a row that brings none of its own."""
+    return () if isinstance(row.get("tags"), list) else fields
+
+
+def license_of(row: Mapping[str, Any]) -> str:
+    """Under which terms the row came, as it says itself."""
+    word = row.get("license", row.get("licence"))
+    return word[:MAX_LICENSE].replace("\x00", "") if isinstance(word, str) else ""
+
+
 def source_of(row: Mapping[str, Any], file: str) -> str:
     """`source` and `source_id` of a row, or the file's name."""
     return "/".join(filter(None, (label_of(row, "source", file), label_of(row, "source_id", ""))))[:MAX_SOURCE]
@@ -227,8 +241,10 @@ def chosen_over_rejected(
     if len(chosen) != len(rejected):
         raise Malformed("rejected", f"has {len(rejected)} turns and chosen has {len(chosen)}")
     messages = checked_prompt(chosen[:-1], "chosen")
-    better = WrittenResponse(checked_text(chosen[-1]["content"], "chosen"), "chosen")
-    worse = WrittenResponse(checked_text(rejected[-1]["content"], "rejected"), "rejected")
+    better, worse = (
+        WrittenResponse(checked_text(last["content"], side), label_of(row, f"{side}_model", side))
+        for side, last in (("chosen", chosen[-1]), ("rejected", rejected[-1]))
+    )
     if better.text.strip() == worse.text.strip():
         raise Malformed("rejected", "the same text as chosen, so there is nothing to prefer")
     coins = hashlib.sha256(f"{better.text}\x00{worse.text}".encode()).digest()[0]
@@ -238,7 +254,8 @@ def chosen_over_rejected(
         -1.0 if chosen_first else 1.0, "chosen", first_on_left,
     )  # fmt: skip
     first, second = (better, worse) if chosen_first else (worse, better)
-    return JudgedComparison(messages, first, second, (vote,), tags_of(row, "source"), source_of(row, line.file))
+    tags = tags_of(row, *_unless_tagged(row, "source"))
+    return JudgedComparison(messages, first, second, (vote,), tags, source_of(row, line.file), license_of(row))
 
 
 def compared(
@@ -257,7 +274,7 @@ def compared(
     """
     if first.text == second.text and first.author == second.author:
         raise Malformed("line", "both answers are the same text by the same author")
-    fields = tuple(field for field in tags if isinstance(row.get(field), str | int))
+    fields = [field for field in _unless_tagged(row, *tags) if isinstance(row.get(field), str | int)]
     return JudgedComparison(
         checked_prompt(messages, "prompt"), first, second,
         tuple(
@@ -265,6 +282,7 @@ def compared(
             for rater, value, answer, rationale in votes
         ),
         tags_of(row, *fields) if isinstance(row.get("tags"), list | None) else (), source_of(row, line.file),
+        license_of(row),
     )  # fmt: skip
 
 
@@ -277,10 +295,11 @@ def answered(
     *, tags: Sequence[str] = (),
 ) -> AnsweredPrompt:  # fmt: skip
     """A prompt with answers that nobody compared."""
-    fields = tuple(field for field in tags if isinstance(row.get(field), str | int))
+    fields = [field for field in _unless_tagged(row, *tags) if isinstance(row.get(field), str | int)]
     return AnsweredPrompt(
         line.file, line.number, checked_prompt(messages, "prompt"), tuple(responses),
         tags_of(row, *fields) if isinstance(row.get("tags"), list | None) else (), source_of(row, line.file),
+        license_of(row),
     )  # fmt: skip
 
 
