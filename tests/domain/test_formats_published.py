@@ -83,6 +83,32 @@ JUDGED: list[tuple[dict[str, Any], str, list[tuple[str, float | None]]]] = [
         "argilla", [("u1", -1.0)],
     ),
     (
+        {"fields": {"instruction": "Hi?", "response1": "Yes.", "response2": "No."},
+         "responses": {"quality": [{"user_id": "u1", "value": 2}],
+                       "preference": [{"user_id": "u1", "value": ["response-1", "response-2"]}]}},
+        "argilla", [("u1", -1.0)],
+    ),
+    (
+        {"prompt": "Hi?", "response1": "Yes.", "response2": "No.", "metadata": "{}",
+         "preference": [
+             {"user_id": "u1", "value": {"value": ["response1", "response2"], "rank": [2, 1]}, "status": "submitted"},
+             {"user_id": "u2", "value": {"value": ["response1", "response2"], "rank": [1, 1]}, "status": "submitted"},
+             {"user_id": "u3", "value": {"value": ["response1", "response2"], "rank": [1, 2]}, "status": "discarded"}]},
+        "argilla", [("u1", 1.0), ("u2", 0.0)],
+    ),
+    (
+        {"prompt": "Hi?", "response1": "Yes.", "response2": "No.", "better.responses": ["response2", "response1"],
+         "better.responses.users": ["u1", "u2"], "better.responses.status": ["submitted", "draft"]},
+        "argilla", [("u1", 1.0)],
+    ),
+    (
+        {"data": {"prompt": "Hi?", "answer1": "Yes.", "answer2": "No."}, "annotations": [
+            {"completed_by": 7, "result": [{"type": "choices", "value": {"choices": ["Harmful"]}},
+                                           {"type": "rating", "value": {"rating": 2}},
+                                           {"type": "pairwise", "value": {"selected": "right"}}]}]},
+        "label_studio", [("7", 1.0)],
+    ),
+    (
         {"instruction": "Hi?", "input": "", "response1": True, "response2": False, "cmp_key": "m_n", "annotator1": 1},
         "pandalm", [("annotator1", -1.0)],
     ),
