@@ -8,11 +8,11 @@ ARGS ?=
 # One more than there are cores, at most four: a third of the time tests wait for a browser or another process.
 WORKERS ?= $(shell n=$$(($$(getconf _NPROCESSORS_ONLN) + 1)); echo $$((n > 4 ? 4 : n)))
 
-.PHONY: help setup setup-dev up logins test lint format types client messages check parity bench-train bench-queue bench-data trl starter browser clean
+.PHONY: help setup setup-dev up logins test lint format types client messages check parity bench-train bench-queue bench-data fuzz-imports trl starter browser clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## make .venv and install what Tiebreak runs on
 	@PYTHON="$(PYTHON)" sh deploy/setup.sh requirements.txt
@@ -64,6 +64,10 @@ bench-queue: setup-dev ## judgments a second over HTTP, 10,000 raters, a million
 
 bench-data: setup-dev ## rows a second into the database and its memory, beside a bare COPY (ARGS="--rows 100000")
 	$(RUN) -m bench.data $(ARGS)
+
+fuzz-imports: setup-dev ## a minute of files that nobody would send, against the importers (ARGS="-max_total_time=600")
+	@sh deploy/setup.sh requirements-fuzz.txt
+	$(RUN) -m bench.fuzz_imports $(ARGS)
 
 trl: setup-dev
 	@sh deploy/trl.sh

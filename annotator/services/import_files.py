@@ -287,10 +287,12 @@ def _check(path: Path) -> None:
         _parquet_file(path)
         return
     kind = "gzip" if _is_gzip(path) else "zstd" if _is_zstd(path) else ""
-    if not kind:
-        return
     try:
         for chunk in _chunks(path):
+            if not unpacked:
+                _refuse_wide(path, chunk)
+            if not kind:
+                return
             unpacked += len(chunk)
             if unpacked > EXPANSION_COUNTS_FROM and unpacked > MAX_EXPANSION * packed:
                 raise InputInvalid(

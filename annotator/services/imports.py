@@ -34,6 +34,7 @@ from annotator.services.import_files import ENDINGS, MAX_FILE_BYTES, Source, sou
 from annotator.services.projects import guideline_publish
 
 BATCH = 10_000  # judgments per transaction
+BATCH_CHARACTERS = 16_000_000  # and no more text than that: ten thousand of the longest answers would be gigabytes
 SILENT_AFTER = timedelta(minutes=5)  # a worker that sends no heartbeat for so long is gone; checking a file sends none
 RING_AGAIN_AFTER = timedelta(seconds=30)
 MAX_ATTEMPTS = 5
@@ -262,16 +263,26 @@ def _guideline(project: Project, source: Source) -> Guideline | None:
 def _batches(project_id: int, records: Iterable[Record], *, start: int = 0) -> Iterator[Batch]:
     """The records behind the first `start` of them, some thousand judgments at a time."""
     waiting: list[Record] = []
-    votes, end = 0, start
+    votes, characters, end = 0, 0, start
     for record in islice(records, start, None):
         waiting.append(record)
         end += 1
         votes += len(record.votes) if isinstance(record, JudgedComparison) else 1
-        if votes >= BATCH:
+        characters += _characters(record)
+        if votes >= BATCH or characters >= BATCH_CHARACTERS:
             yield batch_of(project_id, waiting, end=end)
-            waiting, votes = [], 0
+            waiting, votes, characters = [], 0, 0
     if waiting:
         yield batch_of(project_id, waiting, end=end)
+
+
+def _characters(record: Record) -> int:
+    if isinstance(record, BadLine):
+        return 0
+    written = sum(len(message["content"]) for message in record.messages)
+    if isinstance(record, JudgedComparison):
+        return written + len(record.first.text) + len(record.second.text)
+    return written + sum(len(response.text) for response in record.responses)
 
 
 def _seen(near: NearPrompts, batches: Iterator[Batch]) -> Iterator[Batch]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from annotator.domain.formats.detection import format_of
 from annotator.domain.formats.hh import read_hh
-from annotator.domain.formats.lines import Line, lines_of
+from annotator.domain.formats.lines import MAX_LINE_BYTES, Line, lines_of
 from annotator.domain.formats.records import MAX_CHARACTERS, BadLine, JudgedComparison, Record
 from annotator.domain.formats.sharegpt import read_sharegpt
 from annotator.domain.formats.trl import read_trl
@@ -303,6 +304,19 @@ def test_an_overlong_line_is_reported_and_the_next_one_is_read() -> None:
         (4, b"67", True),
     ]
     assert "longer than" in next(r for r in read_hh(found) if isinstance(r, BadLine)).reason
+
+
+def test_a_line_without_end_costs_some_megabytes() -> None:
+    chunk = b"a" * MAX_LINE_BYTES
+    tracemalloc.start()
+    try:
+        lines = list(lines_of((chunk for _ in range(32)), file="f"))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert [(line.is_whole, line.data) for line in lines] == [(False, b"")]
+    assert peak < 5 * MAX_LINE_BYTES
 
 
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm() -> None:

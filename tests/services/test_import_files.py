@@ -81,6 +81,14 @@ def test_other_encodings_and_broken_parquet_are_named(tmp_path: Path) -> None:
         source_open(column)
 
 
+def test_a_folder_with_one_file_in_another_encoding_is_refused_before_any_is_read(tmp_path: Path) -> None:
+    (tmp_path / "1.jsonl").write_bytes(LINES)
+    (tmp_path / "2.jsonl").write_bytes(LINES.decode().encode("utf-16"))
+
+    with pytest.raises(InputInvalid, match=r"2\.jsonl is UTF-16 text"):
+        source_open(tmp_path, "trl")
+
+
 def test_a_broken_row_of_a_table_spoils_no_other(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"prompt,completion\nHi?,Yes.\nHi?,Yes.,more\nHo?,No.\n")

@@ -162,6 +162,19 @@ def test_an_import_that_broke_off_goes_on_where_it_stopped(
     assert (counts.imported, counts.known) == (5, 20)
 
 
+def test_long_texts_are_stored_in_smaller_batches(
+    shop: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten thousand of the longest answers would be gigabytes."""
+    monkeypatch.setattr(imports, "BATCH_CHARACTERS", 1000)
+    path = written(tmp_path / "p.jsonl", *(row(number, chosen="long " * 60 + str(number)) for number in range(8)))
+    seen: list[int] = []
+
+    preferences_import(project=shop, source=source_open(path), on_progress=lambda counts: seen.append(counts.read))
+
+    assert seen == [4, 8]
+
+
 def test_nobody_who_can_sign_in_stands_for_an_imported_rater(shop: Project, tmp_path: Path) -> None:
     User.objects.create_user("imported-shop-trl")
 
