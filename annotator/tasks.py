@@ -15,6 +15,7 @@ from django.db import connection, transaction
 
 from annotator.domain.lifecycles import RunKind
 from annotator.engine import engine_start
+from annotator.hub import Hub
 from annotator.post import webhook_post
 from annotator.services.assignments import assignments_sweep
 from annotator.services.checks import raters_check
@@ -22,6 +23,7 @@ from annotator.services.comparisons import comparisons_place, rounds_to_place
 from annotator.services.datasets import dataset_execute, datasets_to_ring
 from annotator.services.events import judgments_tell
 from annotator.services.figures import figures_refresh
+from annotator.services.import_fetches import fetches_to_ring, import_fetch
 from annotator.services.imports import import_execute, imports_to_ring
 from annotator.services.receipts import receipts_sweep
 from annotator.services.rounds import round_advance, rounds_launch_due, rounds_to_advance
@@ -52,6 +54,8 @@ def tick() -> None:
         run_ring.apply_async((run.pk,), queue=QUEUE_OF.get(RunKind(run.kind), "train"))
     for round_id in rounds_to_place():
         place.apply_async((round_id,), queue="default")
+    for import_id in fetches_to_ring():
+        fetch_ring.apply_async((import_id,), queue="generate")
     for import_id in imports_to_ring():
         import_ring.apply_async((import_id,), queue="generate")
     for dataset_id in datasets_to_ring():
@@ -67,6 +71,12 @@ def place(round_id: int) -> None:
 def place_soon(round_id: int) -> None:
     """After the present transaction, at once instead of at the next tick."""
     transaction.on_commit(partial(place.apply_async, (round_id,), queue="default"))
+
+
+@shared_task(ignore_result=True)
+def fetch_ring(import_id: int) -> None:
+    """Fetch an import from the hub if it still waits for a worker."""
+    import_fetch(import_id=import_id, hub=Hub(settings.TIEBREAK_HUB, settings.TIEBREAK_HUB_TOKEN))
 
 
 @shared_task(ignore_result=True)

@@ -33,7 +33,15 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
         "selectors only read; what changes something is a service",
     ),
     "annotator/services": (
-        ("annotator.tasks", "annotator.views", "annotator.api", "annotator.engine", "annotator.post", "torch"),
+        (
+            "annotator.tasks",
+            "annotator.views",
+            "annotator.api",
+            "annotator.engine",
+            "annotator.post",
+            "annotator.hub",
+            "torch",
+        ),
         "services are rung by views and tasks, never the other way; pass the engine in",
     ),
     "annotator/access.py": (("annotator.services", "annotator.views"), "a gate lets in and changes nothing"),
@@ -45,6 +53,10 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
         ("annotator.models", "annotator.services", "annotator.selectors", "torch"),
         "the doorway knows addresses and bytes only",
     ),
+    "annotator/hub.py": (
+        ("annotator.models", "annotator.services", "annotator.selectors", "torch"),
+        "the doorway knows names and bytes only",
+    ),
     "annotator/tasks.py": (("annotator.views", "annotator.api"), "a doorbell calls services"),
     "annotator/views": (("annotator.engine", "torch", "training.loop"), "queue a run and ring"),
     "annotator/api": (("annotator.engine", "torch", "annotator.views"), "HTML and JSON are two doors onto services"),
@@ -54,8 +66,8 @@ RECIPES = ("sft", "reward", "dpo", "generate", "evaluate", "score", "merge", "pu
 SERVICES_IN_ORDER = (
     "events", "webhooks", "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "queue",
     "scores", "gold", "flags", "assignments", "checks", "judgments", "adjudication", "raters", "sittings", "snapshots",
-    "checkpoints", "rewards", "runs", "merges", "pushes", "scoring", "rounds", "import_batches", "imports", "tokens",
-    "receipts", "figures", "dataset_files", "datasets",
+    "checkpoints", "rewards", "runs", "merges", "pushes", "scoring", "rounds", "import_batches", "imports",
+    "import_fetches", "tokens", "receipts", "figures", "dataset_files", "datasets",
 )  # fmt: skip
 
 

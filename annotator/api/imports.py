@@ -24,6 +24,7 @@ from annotator.domain.lifecycles import ImportState
 from annotator.exceptions import InputInvalid, NotFound
 from annotator.models import Import
 from annotator.services import imports as services
+from annotator.services.import_fetches import import_add_from_hub
 
 STATES = [state.value for state in ImportState]
 READ_AS = ["columns", *FORMATS]
@@ -33,6 +34,7 @@ class ImportOutput(serializers.Serializer[Import]):
     id = serializers.IntegerField()
     name = serializers.CharField()
     size = serializers.IntegerField(help_text="Bytes.")
+    fetched = serializers.IntegerField(help_text="Bytes that have come from the hub, where it is fetched from one.")
     format = serializers.CharField(allow_blank=True, help_text="How it is read; empty until that is known.")
     columns = serializers.DictField(child=serializers.CharField(), help_text="Role → column.")
     state = serializers.ChoiceField(choices=STATES)
@@ -118,6 +120,22 @@ class ImportFromServerApi(Operation):
         wanted = fitting(self.InputSerializer, request)
         added = services.import_add_from_server(project=owner.project, by=owner.user, **wanted)
         return Response(ImportSampleOutput(added).data, status=201)
+
+
+class ImportFromHubApi(Operation):
+    """Let a worker fetch a data set from the hub of this server; when that is done, see what was understood."""
+
+    class InputSerializer(serializers.Serializer[Any]):
+        dataset = serializers.CharField(
+            max_length=400, help_text="owner/name; a folder or file inside of it, and @ with a revision, may follow."
+        )
+
+    @extend_schema(request=InputSerializer, responses={201: ImportOutput})
+    def post(self, request: Request, slug: str) -> Response:
+        owner = access.owner(person(request), slug)
+        added = import_add_from_hub(project=owner.project, by=owner.user, **fitting(self.InputSerializer, request))
+        tasks.ring()
+        return Response(ImportOutput(added).data, status=201)
 
 
 class ImportApi(Operation):

@@ -154,6 +154,7 @@ project: list[URLPattern | URLResolver] = [
     path("responses/", prompts.ResponseListApi.as_view(), name="api-responses"),
     path("imports/", imports.ImportListApi.as_view(), name="api-imports"),
     path("imports/from-server/", imports.ImportFromServerApi.as_view(), name="api-import-from-server"),
+    path("imports/from-hub/", imports.ImportFromHubApi.as_view(), name="api-import-from-hub"),
     path("imports/server-files/", imports.ServerFileListApi.as_view(), name="api-server-files"),
     path("imports/<int:import_id>/", include(one_import)),
     path("quality/", agreement.QualityApi.as_view(), name="api-quality"),

@@ -36,6 +36,7 @@ class RunState(StrEnum):
 
 
 class ImportState(StrEnum):
+    FETCHING = _("fetching")  # a worker fetches it from a hub, and sends heartbeats
     UPLOADED = _("uploaded")  # nobody knows yet how to read it
     RECOGNISED = _("recognised")  # its first rows were read, and nothing is stored yet
     WAITING = _("waiting")  # for a worker
@@ -99,6 +100,16 @@ ALLOWED: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
         RunState.CANCELLED: frozenset(),
     },
     ImportState: {
+        # fetching → fetching: a new attempt after the worker went silent.
+        ImportState.FETCHING: frozenset(
+            {
+                ImportState.FETCHING,
+                ImportState.UPLOADED,
+                ImportState.RECOGNISED,
+                ImportState.BROKEN,
+                ImportState.STOPPED,
+            }
+        ),
         ImportState.UPLOADED: frozenset({ImportState.RECOGNISED}),
         # recognised → recognised: to be read in another way.
         ImportState.RECOGNISED: frozenset({ImportState.RECOGNISED, ImportState.WAITING}),
@@ -109,8 +120,8 @@ ALLOWED: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
         ),
         ImportState.IMPORTED: frozenset(),
         # Both go on behind the last row that is in.
-        ImportState.BROKEN: frozenset({ImportState.WAITING}),
-        ImportState.STOPPED: frozenset({ImportState.WAITING}),
+        ImportState.BROKEN: frozenset({ImportState.WAITING, ImportState.FETCHING}),
+        ImportState.STOPPED: frozenset({ImportState.WAITING, ImportState.FETCHING}),
     },
     DatasetState: {
         DatasetState.WAITING: frozenset({DatasetState.WRITING, DatasetState.STOPPED}),
@@ -130,7 +141,7 @@ ALLOWED: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
     },
 }
 
-LIVE_IMPORT = (ImportState.WAITING, ImportState.READING)
+LIVE_IMPORT = (ImportState.FETCHING, ImportState.WAITING, ImportState.READING)
 LIVE_DATASET = (DatasetState.WAITING, DatasetState.WRITING)
 LIVE_RUN = (RunState.QUEUED, RunState.RUNNING)
 OPEN_ROUND = (RoundState.DRAFT, RoundState.COLLECTING)

@@ -23,19 +23,31 @@ class ImportForm(forms.Form):
         ),
     )
     server = forms.ChoiceField(required=False, label=_("Or a file on the server"))
+    dataset = forms.CharField(
+        required=False,
+        max_length=400,
+        label=_("Or a data set on the hub"),
+        help_text=_("Owner and name; a folder or a file inside of it, and @ with a revision, may follow."),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "dir": "ltr", "placeholder": "owner/name"}
+        ),
+    )
 
-    def __init__(self, *args: Any, server_files: Sequence[str] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, server_files: Sequence[str] = (), hub: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not hub:
+            del self.fields["dataset"]
         if server_files:
             self.fields["server"].choices = [("", "–"), *((name, name) for name in server_files)]  # type: ignore[attr-defined]
         else:
             del self.fields["server"]
-            self.fields["file"].required = True
+        self.fields["file"].required = list(self.fields) == ["file"]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if not self.errors and bool(cleaned.get("file")) == bool(cleaned.get("server")):
-            raise forms.ValidationError(_("Choose a file."))
+        chosen = [name for name in self.fields if cleaned.get(name)]
+        if not self.errors and len(chosen) != 1:
+            raise forms.ValidationError(_("Choose one of these.") if chosen else _("Choose a file."))
         return cleaned
 
 

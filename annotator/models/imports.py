@@ -14,6 +14,8 @@ class Import(models.Model):
     """One file or folder on its way in.
 
     name      what its owner calls it: the name of the file, or of the data set
+    dataset   domain.hubs.DatasetName as it was asked for; empty for what does not come from a hub
+    fetched   bytes of it that a worker has fetched, of `size`
     path      where it lies: below the store, or absolute where it lay on the server already
     format    how it is read; empty until that is known
     columns   role → column, where the format is "columns"
@@ -26,6 +28,8 @@ class Import(models.Model):
 
     project = models.ForeignKey("annotator.Project", models.CASCADE, related_name="imports")
     name = models.CharField(max_length=200)
+    dataset = models.CharField(max_length=400, blank=True, db_default="")
+    fetched = models.BigIntegerField(default=0, db_default=0)
     path = models.CharField(max_length=1000)
     size = models.BigIntegerField(default=0)
     format = models.CharField(max_length=40, blank=True)
@@ -50,7 +54,9 @@ class Import(models.Model):
             models.CheckConstraint(condition=Q(state__in=one_of(ImportState)), name="import_state_is_known"),
         ]
         indexes = [
-            models.Index(fields=["state"], condition=Q(state__in=["waiting", "reading"]), name="import_live"),
+            models.Index(
+                fields=["state"], condition=Q(state__in=["fetching", "waiting", "reading"]), name="import_live"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -99,7 +100,7 @@ def import_add(*, project: Project, name: str, chunks: Iterable[bytes], by: User
                 path.unlink()
                 path = folder / FILES
             added.path = f"{import_folder(added)}/{path.name}"
-            return _looked_at(added, "auto", {})
+            return import_look(added)
         except TiebreakError:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -113,7 +114,7 @@ def import_add_from_server(*, project: Project, name: str, by: User | None) -> I
     size = path.stat().st_size if path.is_file() else 0
     with transaction.atomic():
         added = Import.objects.create(project=project, name=name[:200], path=str(path), size=size, added_by=by)
-        return _looked_at(added, "auto", {})
+        return import_look(added)
 
 
 def server_files() -> list[str]:
@@ -130,10 +131,11 @@ def import_read_as(*, one: Import, format: str, columns: Mapping[str, str] | Non
         locked = Import.objects.select_for_update().get(pk=one.pk)
         if locked.state not in (ImportState.UPLOADED, ImportState.RECOGNISED):
             raise StateNotAllowed(_("This import has started, so it is read as it was begun."))
-        return _looked_at(locked, format, columns or {})
+        return import_look(locked, format, columns or {})
 
 
-def _looked_at(one: Import, format: str, columns: Mapping[str, str]) -> Import:
+def import_look(one: Import, format: str = "auto", columns: Mapping[str, str] = MappingProxyType({})) -> Import:
+    """Read its first rows, and keep what was understood. Raises InputInvalid."""
     sample = source_sample(import_path(one), format, columns)
     one.format, one.sample, one.columns = sample.format, asdict(sample), dict(columns)
     one.state = ImportState.RECOGNISED if sample.format else ImportState.UPLOADED
@@ -142,11 +144,16 @@ def _looked_at(one: Import, format: str, columns: Mapping[str, str]) -> Import:
 
 
 def import_start(*, one: Import) -> Import:
-    """Let a worker read it, from the first row or behind the last one that is in. Raises StateNotAllowed."""
+    """Let a worker read it, from the first row or behind the last one that is in; or go on fetching it.
+
+    Raises StateNotAllowed.
+    """
     may = (ImportState.RECOGNISED, ImportState.BROKEN, ImportState.STOPPED)
-    if not Import.objects.filter(pk=one.pk, state__in=may).update(
-        state=ImportState.WAITING, error="", rung_at=None, attempt=0, finished_at=None
-    ):
+    afresh: dict[str, Any] = {"error": "", "rung_at": None, "heartbeat_at": None, "attempt": 0, "finished_at": None}
+    rows = Import.objects.filter(pk=one.pk, state__in=may)
+    # What was not fetched to its end was never looked at.
+    unfetched = rows.exclude(dataset="").filter(sample={})
+    if not (unfetched.update(state=ImportState.FETCHING, **afresh) or rows.update(state=ImportState.WAITING, **afresh)):
         raise StateNotAllowed
     one.refresh_from_db()
     return one

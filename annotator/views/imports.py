@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRefresh
 
 from annotator import access, tasks
+from annotator.domain.lifecycles import ImportState
 from annotator.exceptions import InputInvalid, NotFound
 from annotator.forms.imports import ImportForm, ReadAsForm
 from annotator.http import SeeOther, SignedInRequest, page_number
 from annotator.models import Import, Member
 from annotator.selectors.imports import imports_page
 from annotator.services import imports as services
+from annotator.services.import_fetches import import_add_from_hub
 from annotator.views.projects import desk
 
 
@@ -23,7 +27,9 @@ from annotator.views.projects import desk
 def index(request: SignedInRequest, slug: str) -> HttpResponse:
     """GET lists what was brought; POST keeps a file and looks at it."""
     member = access.owner(request.user, slug)
-    form = ImportForm(request.POST or None, request.FILES or None, server_files=services.server_files())
+    form = ImportForm(
+        request.POST or None, request.FILES or None, server_files=services.server_files(), hub=settings.TIEBREAK_HUB
+    )
     if request.method == "POST" and form.is_valid():
         try:
             upload = form.cleaned_data.get("file")
@@ -31,6 +37,9 @@ def index(request: SignedInRequest, slug: str) -> HttpResponse:
                 one = services.import_add(
                     project=member.project, name=upload.name, chunks=upload.chunks(), by=request.user
                 )
+            elif form.cleaned_data.get("dataset"):
+                one = import_add_from_hub(project=member.project, dataset=form.cleaned_data["dataset"], by=request.user)
+                tasks.ring()
             else:
                 one = services.import_add_from_server(
                     project=member.project, name=form.cleaned_data["server"], by=request.user
@@ -54,8 +63,10 @@ def detail(request: SignedInRequest, slug: str, import_id: int) -> HttpResponse:
 def status(request: SignedInRequest, slug: str, import_id: int) -> HttpResponse:
     """The live part of the page; it comes back without its polling once the import has ended."""
     member = access.owner(request.user, slug)
-    context = {**desk(member), "one": access.import_of(member, import_id)}
-    return render(request, "imports/detail.html#live", context)
+    one = access.import_of(member, import_id)
+    if request.htmx and one.state in (ImportState.UPLOADED, ImportState.RECOGNISED):
+        return HttpResponseClientRefresh()  # it was fetched: the rest of the page is about what was understood
+    return render(request, "imports/detail.html#live", {**desk(member), "one": one})
 
 
 @require_POST

@@ -390,6 +390,12 @@ class Operations(Transport):
         """The rows that did not fit, as JSON lines: where each stands, and why. Scope: `read`."""
         return self._saved(f"/api/v1/projects/{slug}/imports/{import_id}/errors/", to)
 
+    def import_from_hub(self, slug: str, *, dataset: str) -> types.Import:
+        """Let a worker fetch a data set from the hub of this server; when that is done, see what was understood.
+        Scope: `write`.
+        """
+        return self._asked("POST", f"/api/v1/projects/{slug}/imports/from-hub/", body={"dataset": dataset})
+
     def import_from_server(self, slug: str, *, name: str) -> types.ImportSample:
         """Look at a file or folder that lies on the server, where it stays. Scope: `write`."""
         return self._asked("POST", f"/api/v1/projects/{slug}/imports/from-server/", body={"name": name})
@@ -399,7 +405,9 @@ class Operations(Transport):
         slug: str,
         *,
         limit: int = LEFT_OUT,
-        state: Literal["uploaded", "recognised", "waiting", "reading", "imported", "broken", "stopped"] = LEFT_OUT,
+        state: Literal[
+            "fetching", "uploaded", "recognised", "waiting", "reading", "imported", "broken", "stopped"
+        ] = LEFT_OUT,
     ) -> Iterator[types.Import]:
         """What was brought into a project, newest first. Scope: `read`."""
         return self._pages(f"/api/v1/projects/{slug}/imports/", query={"limit": limit, "state": state})
@@ -411,6 +419,7 @@ class Operations(Transport):
         *,
         format: Literal[
             "columns",
+            "tiebreak",
             "oasst",
             "label_studio",
             "argilla",
@@ -427,6 +436,9 @@ class Operations(Transport):
             "trl",
             "instructions",
             "llmfao",
+            "alpaca_eval_folder",
+            "mt_bench_folder",
+            "ukpconvarg_folder",
         ],
         columns: dict[str, str] = LEFT_OUT,
     ) -> types.ImportSample:

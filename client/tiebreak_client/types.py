@@ -472,11 +472,13 @@ class Import(TypedDict):
     name: str
     # Bytes.
     size: int
+    # Bytes that have come from the hub, where it is fetched from one.
+    fetched: int
     # How it is read; empty until that is known.
     format: str
     # Role → column.
     columns: dict[str, str]
-    state: Literal["uploaded", "recognised", "waiting", "reading", "imported", "broken", "stopped"]
+    state: Literal["fetching", "uploaded", "recognised", "waiting", "reading", "imported", "broken", "stopped"]
     # Records that are in; started again, it goes on behind them.
     position: int
     # read = imported + known + bad.
@@ -494,11 +496,13 @@ class ImportSample(TypedDict):
     name: str
     # Bytes.
     size: int
+    # Bytes that have come from the hub, where it is fetched from one.
+    fetched: int
     # How it is read; empty until that is known.
     format: str
     # Role → column.
     columns: dict[str, str]
-    state: Literal["uploaded", "recognised", "waiting", "reading", "imported", "broken", "stopped"]
+    state: Literal["fetching", "uploaded", "recognised", "waiting", "reading", "imported", "broken", "stopped"]
     # Records that are in; started again, it goes on behind them.
     position: int
     # read = imported + known + bad.

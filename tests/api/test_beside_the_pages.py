@@ -42,7 +42,7 @@ BESIDE = {
     "adjudicate": ["api-adjudication"],
     "adjudicate-note": ["api-adjudication-note"],
     "prompts-add": ["api-prompts"],
-    "imports": ["api-imports", "api-import-from-server"],
+    "imports": ["api-imports", "api-import-from-server", "api-import-from-hub"],
     "import-read-as": ["api-import-read-as"],
     "import-start": ["api-import-start"],
     "import-stop": ["api-import-stop"],

@@ -152,6 +152,7 @@ DOORS = [
     Door("api-responses", "post", owners(200), [{"prompt": 1, "text": "Gladly."}]),
     Door("api-imports", "get", owners(200)),
     Door("api-imports", "post", owners(201), b'{"prompt": "Hi?"}', query="?name=a.jsonl", kind=BYTES),
+    Door("api-import-from-hub", "post", owners(422), {"dataset": "team/pairs"}),  # no hub is configured here
     Door("api-import-from-server", "post", owners(422), {"name": "nothing.jsonl"}),
     Door("api-server-files", "get", owners(200)),
     Door("api-import", "get", owners(200), about=("import",)),

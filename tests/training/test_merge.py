@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from annotator.domain.model_card import loading_line
 from tests.training.test_adapters import CPU, IDS, logits, prepared, saved, settings, trained
 from tests.training.tiny import Listener, dpo_request, merge_request, model_save, tokenizer_make
 from training.bases import base_load, tokenizer_load
@@ -38,12 +39,13 @@ TEXT = "Hello, where is order #4711? Ünïcode"
 READER = """
 import json, sys, torch
 from transformers import AutoTokenizer
-folder, ids, text, how = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3], sys.argv[4]
+folder, ids, text, how, line = sys.argv[1], json.loads(sys.argv[2]), *sys.argv[3:]
 if how == "whole":
-    from transformers import AutoModelForCausalLM as Auto
+    from transformers import AutoModelForCausalLM
 else:
-    from peft import AutoPeftModelForCausalLM as Auto
-model, tokenizer = Auto.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    from peft import AutoPeftModelForCausalLM
+exec(line)
+model, tokenizer = model.eval(), AutoTokenizer.from_pretrained(folder)
 turns = [{"role": "user", "content": text}]
 said = {
     "peft": "peft" in sys.modules,
@@ -61,8 +63,9 @@ def merged(folder: Path, out: Path, dtype: Dtype = "base") -> Drift:
 
 
 def read_elsewhere(folder: Path, how: str) -> dict[str, Any]:
-    """What the plain libraries make of a folder, in a process of their own."""
-    command = [sys.executable, "-W", "ignore", "-c", READER, str(folder), json.dumps(IDS.tolist()), TEXT, how]
+    """What the plain libraries make of a folder, in a process of their own, by the line that pages and cards show."""
+    line = loading_line(how, str(folder))
+    command = [sys.executable, "-W", "ignore", "-c", READER, str(folder), json.dumps(IDS.tolist()), TEXT, how, line]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     said = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=True).stdout
     return json.loads(said)  # type: ignore[no-any-return]

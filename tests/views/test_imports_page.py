@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -64,3 +65,26 @@ def test_what_is_not_recognised_asks_for_its_columns(olga: Client) -> None:
 def test_what_is_no_file_is_refused_on_the_page(olga: Client, data: dict[str, object]) -> None:
     assert olga.post(PAGE, data).status_code == 422
     assert not Import.objects.exists()
+
+
+def test_a_data_set_of_the_hub_is_asked_for_and_its_page_opens_anew_when_it_is_there(
+    olga: Client, settings: Any
+) -> None:
+    assert "data set on the hub" not in olga.get(PAGE).content.decode()
+    settings.TIEBREAK_HUB = "https://hub.example"
+    assert "Or a data set on the hub" in olga.get(PAGE).content.decode()
+
+    assert olga.post(PAGE, {"dataset": "nonsense"}).status_code == 422
+    two = {"dataset": "team/pairs", "file": SimpleUploadedFile("pairs.jsonl", ROWS)}
+    assert b"Choose one of these." in olga.post(PAGE, two).content
+    sent = olga.post(PAGE, {"dataset": "team/pairs"})
+
+    one = Import.objects.get()
+    page = olga.get(sent["Location"]).content.decode()
+    assert "It waits for a worker to fetch it from the hub." in page
+    assert 'hx-trigger="every 2s"' in page
+    Import.objects.update(size=2048, fetched=1024)
+    status = f"{PAGE}{one.pk}/status/"
+    assert "are here" in olga.get(status, headers={"HX-Request": "true"}).content.decode()
+    Import.objects.update(state="recognised")
+    assert olga.get(status, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
