@@ -8,7 +8,7 @@ ARGS ?=
 # One more than there are cores, at most four: a third of the time tests wait for a browser or another process.
 WORKERS ?= $(shell n=$$(($$(getconf _NPROCESSORS_ONLN) + 1)); echo $$((n > 4 ? 4 : n)))
 
-.PHONY: help setup setup-dev up logins test lint format types client messages check parity bench-train bench-queue bench-data fuzz-imports trl starter browser clean
+.PHONY: help setup setup-dev up logins test lint format types client fuzz-api messages check parity bench-train bench-queue bench-data fuzz-imports trl starter browser clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -43,6 +43,9 @@ format: setup-dev ## put the layout right
 
 client: setup-dev ## write the Python client's operations from the schema of the API
 	$(RUN) manage.py spectacular --format openapi-json --fail-on-warn | $(RUN) client/write_operations.py
+
+fuzz-api: setup-dev ## ask every operation what nobody thought of (TIEBREAK_TEST_FUZZ: requests for each, 100)
+	TIEBREAK_TEST_FUZZ=$${TIEBREAK_TEST_FUZZ:-100} $(RUN) -m pytest -n 0 -s -o faulthandler_timeout=0 tests/api/test_fuzz.py $(ARGS)
 
 messages: setup-dev ## collect what translators translate, and compile what they wrote (needs GNU gettext)
 	$(RUN) manage.py makemessages -l de -l es -l zh_Hans -l ar

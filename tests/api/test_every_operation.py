@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import pytest
 from django.db import transaction
 from django.test import Client
-from django.urls import URLPattern, URLResolver, reverse
+from django.urls import URLPattern, URLResolver
 
 from annotator.api import urls
 from annotator.api.files import BYTES
@@ -18,13 +17,10 @@ from annotator.api.gold import EXAMPLE
 from annotator.api.operation import Operation
 from annotator.domain.scopes import Scope
 from annotator.models import Round, User
-from annotator.services.imports import import_add
 from annotator.services.projects import member_set_role
 from annotator.services.rounds import round_prepare
-from annotator.services.sittings import sitting_begin
-from annotator.services.webhooks import webhook_create, webhook_test
 from tests.cast import Cast
-from tests.factories import datasets_ready, gold_of, held
+from tests.factories import held
 
 ROLES = ("anonymous", "outsider", "rater", "reviewer", "owner", "owner elsewhere")
 
@@ -195,7 +191,6 @@ DOORS = [
     Door("api-sitting", "get", MINE, about=("sitting",)),
     Door("api-sitting-answer", "post", MINE, {"number": 1, "answer": "a"}, ("sitting",)),
 ]
-OUTSIDE = {"api-index", "api-schema", "api-projects"}
 
 
 def patterns_in(patterns: list[URLPattern | URLResolver]) -> Iterator[URLPattern]:
@@ -214,43 +209,6 @@ def test_every_operation_says_who_may_use_it() -> None:
         known |= {(str(pattern.name), method) for method in methods}
 
     assert known == {(door.name, door.method) for door in DOORS}
-
-
-@pytest.fixture
-def address_of(cast: Cast, turned: Round) -> Callable[[Door], str]:
-    """An address of each door, inside the shop, on rows that exist."""
-    trained = turned.runs.get(kind="dpo")
-    webhook = webhook_create(project=cast.shop, url="https://example.com/hook", kinds=["run.failed"])
-    webhook_test(webhook=webhook)
-    brought = import_add(project=cast.shop, name="a.jsonl", chunks=[b'{"prompt": "Hi?"}'], by=cast.olga)
-    judged_by_rui = turned.comparisons.filter(assignments__rater=cast.rui, assignments__state="answered")
-    gold = gold_of(cast.shop, use="practice")
-    places = {
-        "webhook": webhook.pk,
-        "delivery": webhook.deliveries.latest("id").pk,
-        "import": brought.pk,
-        "judged": judged_by_rui[0].pk,
-        "rater": cast.ann.pk,
-        "snapshot": turned.snapshot.version,
-        "dataset": datasets_ready(cast.shop)[-1].version,
-        "sitting": sitting_begin(member=cast.shop.members.get(user=cast.ann), kind="practice").pk,
-        "guideline": 1,
-        "member": cast.shop.members.get(user=cast.ann).pk,
-        "gold": gold.pk,
-        "assignment": held(cast.shop, cast.ann).pk,
-        "prompt": cast.shop.prompts.latest("id").pk,
-        "round": turned.number,
-        "collecting": turned.number + 1,
-        "comparison": turned.comparisons.latest("id").pk,
-        "run": trained.pk,
-        "checkpoint": trained.checkpoint.pk,
-    }
-
-    def made(door: Door) -> str:
-        inside = [] if door.name in OUTSIDE else ["shop"]
-        return reverse(door.name, args=[*inside, *(places[name] for name in door.about)]) + door.query
-
-    return made
 
 
 def knocked(client: Client, door: Door, address: str) -> int:
