@@ -56,7 +56,7 @@ def engine_start(request: AnyRequest, folder: Path) -> Iterator[Iterator[AnyEven
             stdout=subprocess.PIPE,
             stderr=log,
             cwd=ROOT,
-            env=_environment(request.kind),
+            env=environment_of(request.kind),
         )
     try:
         yield _events(child, folder / "engine.log", is_group=engines > 1)
@@ -74,7 +74,7 @@ def starter_prompts(count: int, seed: int = 0) -> list[list[dict[str, str]]]:
             ],
             check=True,
             cwd=ROOT,
-            env=_environment(),
+            env=environment_of(),
         )
         return [json.loads(line)["prompt"] for line in Path(file.name).read_text(encoding="utf-8").splitlines()]
 
@@ -101,7 +101,8 @@ def _processes() -> int:
     return int(wanted)
 
 
-def _environment(kind: str = "") -> dict[str, str]:
+def environment_of(kind: str = "") -> dict[str, str]:
+    """What a child that does this kind of work is told of ours: no secret that it does not need."""
     passed_on = (*PASSED_ON, *TO_A_HUB) if kind == "push" else PASSED_ON
     kept = {name: os.environ[name] for name in passed_on if name in os.environ}
     families = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON_FAMILIES)}

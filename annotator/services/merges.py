@@ -9,10 +9,11 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from annotator import store
-from annotator.domain.lifecycles import LIVE_RUN, RunKind, RunState
+from annotator.domain.lifecycles import LIVE_RUN, RunKind
 from annotator.domain.weights import Weights
 from annotator.exceptions import StateNotAllowed
 from annotator.models import Checkpoint, CheckpointKind, Run
+from annotator.selectors.weights import weights_there
 from annotator.services.runs import run_queue
 
 
@@ -20,7 +21,7 @@ from annotator.services.runs import run_queue
 def merge_queue(*, checkpoint: Checkpoint) -> Run:
     """Let a worker fold the checkpoint's adapter into its base. The caller rings.
 
-    Asked twice, it is the same run, unless that one failed or was cancelled.
+    Asked twice, it is the same run, unless that one failed, was cancelled, or lost what it made.
     Raises StateNotAllowed where there is no policy's adapter.
     """
     row = _locked(checkpoint)
@@ -29,7 +30,7 @@ def merge_queue(*, checkpoint: Checkpoint) -> Run:
     if not row.has_adapter:
         raise StateNotAllowed(_("This checkpoint has no adapter: its weights are whole as they are."))
     if row.merge is not None:
-        if row.merge.state in (*LIVE_RUN, RunState.SUCCEEDED):
+        if row.merge.is_live or Weights.MERGED in weights_there(row):
             return row.merge
         _remove(row.merge)
     row.merge = run_queue(project=row.project, kind=RunKind.MERGE, settings={}, details={"checkpoint": row.pk})

@@ -165,6 +165,7 @@ def _weights(checkpoint: Checkpoint) -> dict[str, Any]:
         "merged_line": loading_line("whole", names[Weights.MERGED]),
         "base_is_public": base_is_public(checkpoint.base_model),
         "merge": merge,
+        "is_merge_lost": is_made and Weights.MERGED not in weights_there(checkpoint),
         "merge_status": run_status(merge) if merge else None,
         "merged_bytes": store.folder_bytes(f"{store.run_folder(merge.pk)}/out") if merge and is_made else 0,
         "pushes": pushes_of(checkpoint),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from annotator.domain.lifecycles import RunState
@@ -55,6 +57,13 @@ def test_after_a_run_that_came_to_nothing_it_is_tried_again(policy: Checkpoint) 
 
     assert again != cancelled
     assert again.state == RunState.QUEUED
+
+
+def test_what_is_missing_from_the_store_is_made_again(policy: Checkpoint) -> None:
+    made(policy)
+    shutil.rmtree(weights_folder(policy, Weights.MERGED))
+
+    assert merge_queue(checkpoint=policy).state == RunState.QUEUED
 
 
 def test_removing_frees_the_store_and_keeps_the_run(

@@ -12,9 +12,11 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 
+from annotator import engine
 from tests.hub import TOKEN, Hub, Repo, hub_running
 from tests.training.test_merge import checkpoint, merged
 from tests.training.tiny import ROOT, Listener
+from training.__main__ import KINDS
 from training.contract import PushRequest, report_read
 from training.errors import CheckpointIncomplete, HubRefused
 
@@ -129,6 +131,16 @@ def test_without_a_token_or_a_hub_the_run_says_what_is_missing(
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(HubRefused, match="HF_HUB_OFFLINE"):
         Listener().run(request)
+
+
+def test_only_the_process_that_sends_is_given_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIEBREAK_HUB_TOKEN", TOKEN)
+    monkeypatch.setenv("TIEBREAK_HUB_TOKEN_FILE", "/run/secrets/hub")
+
+    names = {"TIEBREAK_HUB_TOKEN", "TIEBREAK_HUB_TOKEN_FILE"}
+    assert names <= engine.environment_of("push").keys()
+    for kind in set(KINDS) - {"push"}:
+        assert not names & engine.environment_of(kind).keys(), kind
 
 
 @pytest.mark.slow

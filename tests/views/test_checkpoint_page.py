@@ -123,3 +123,4 @@ def test_weights_are_sent_to_the_hub_that_the_operator_named(olga: Client, page:
         True,
     )
     assert "team/shop-policy" in text_of(olga.get(page))
+    assert f'href="{page}#weights"' in olga.get(sent["Location"]).content.decode()
