@@ -2,6 +2,9 @@
 
 The two triggers of 0019 looked up the same assignments and comparisons several times over. They hold to the same rules;
 where the judgments of a statement are all that a comparison has, adding those up is counting it.
+
+Outer and lateral joins keep the order in which they are written. The planner knows nothing of tables that were empty a
+second ago, and given the choice it may look through all that was added once for each row.
 """
 
 from importlib import import_module
@@ -23,19 +26,20 @@ BEGIN
     WITH known AS MATERIALIZED (
         SELECT n.rater_id, date_trunc('hour', coalesce(n.ended_at, n.claimed_at), 'UTC') AS hour,
                c.id, c.round_id, c.held, c.answered
-          FROM added n JOIN annotator_comparison c ON c.id = n.comparison_id
+          FROM added n LEFT JOIN annotator_comparison c ON c.id = n.comparison_id
     ), hours AS (
         INSERT INTO annotator_raterhour AS h
                (round_id, rater_id, hour, answered, checks, skipped, decided, "left", seconds)
-        SELECT round_id, rater_id, hour, count(*), 0, 0, 0, 0, 0 FROM known GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+        SELECT round_id, rater_id, hour, count(*), 0, 0, 0, 0, 0 FROM known WHERE id IS NOT NULL
+         GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
             ON CONFLICT (rater_id, round_id, hour) DO UPDATE SET answered = h.answered + excluded.answered
     )
     SELECT EXISTS (
-        SELECT 1 FROM (SELECT DISTINCT id, held, answered FROM known) c
-          JOIN annotator_assignment a ON a.comparison_id = c.id AND a.check_kind = ''
-         GROUP BY c.id, c.held, c.answered
-        HAVING (c.held, c.answered) IS DISTINCT FROM
-               (count(*) FILTER (WHERE a.state = 'held'), count(*) FILTER (WHERE a.state = 'answered'))
+        SELECT 1 FROM (SELECT DISTINCT id, held, answered FROM known WHERE id IS NOT NULL) c CROSS JOIN LATERAL (
+               SELECT count(*) FILTER (WHERE a.state = 'held') AS held,
+                      count(*) FILTER (WHERE a.state = 'answered') AS answered
+                 FROM annotator_assignment a WHERE a.comparison_id = c.id AND a.check_kind = '') n
+         WHERE (c.held, c.answered) IS DISTINCT FROM (n.held, n.answered)
     ) INTO is_off;
     IF is_off THEN
         RAISE EXCEPTION 'a comparison came with other counts than it has assignments'
