@@ -117,16 +117,18 @@ def token_of(user: User, token_id: int) -> Token:
     return _only(Token.objects.filter(pk=token_id, user=user), _("There is no such token among yours."))
 
 
-def assignment_of(member: Member, assignment_id: int) -> Assignment:
-    """The member's own assignment: nobody sees another rater's, whatever their role."""
-    found = rows(OWN_ASSIGNMENT, [assignment_id, member.user_id, member.project_id])
+def asked(user: User, slug: str, assignment_id: int) -> tuple[Member, Assignment]:
+    """As `member`, and an assignment of theirs: nobody sees another rater's, whatever their role."""
+    found = rows(OWN_ASSIGNMENT, [assignment_id, user.pk, slug])
     if not found:
+        raise NotFound
+    own, own.project, assignment, comparison, round = parted((*MEMBER, *ASKED), found[0])
+    own.user = user
+    if assignment.pk is None:
         raise NotFound(_("There is no such comparison among yours."))
-    assignment, comparison, round = parted(ASKED, found[0])
-    assignment.comparison, assignment.rater = comparison, member.user
-    comparison.round, round.project = round, member.project
-    own: Assignment = assignment
-    return own
+    assignment.comparison, assignment.rater = comparison, user
+    comparison.round, round.project = round, own.project
+    return own, assignment
 
 
 ASKED = (
@@ -147,11 +149,13 @@ ASKED = (
     Part(Round, "r", "id", "project", "number", "state"),
 )
 OWN_ASSIGNMENT = f"""
-SELECT {", ".join(part.columns for part in ASKED)}
-  FROM annotator_assignment a
-  JOIN annotator_comparison c ON c.id = a.comparison_id
-  JOIN annotator_round r ON r.id = c.round_id
- WHERE a.id = %s AND a.rater_id = %s AND r.project_id = %s
+SELECT {", ".join(part.columns for part in (*MEMBER, *ASKED))}
+  FROM annotator_member m JOIN annotator_project p ON p.id = m.project_id
+  LEFT JOIN (annotator_assignment a
+             JOIN annotator_comparison c ON c.id = a.comparison_id
+             JOIN annotator_round r ON r.id = c.round_id)
+    ON a.id = %s AND a.rater_id = m.user_id AND r.project_id = m.project_id
+ WHERE m.user_id = %s AND p.slug = %s
 """
 
 

@@ -52,21 +52,20 @@ def script_of(project: int, slug: str, first: int, last: int) -> str:
             f"\\set rater random({first}, {last})",
             f"{filled(sign_in.OPEN, 'lpad(to_hex(:rater::bigint), 32, $$0$$)', 'now()')};",
             f"{filled(sign_in.PERSON, ':rater')};",
-            f"{filled(access.MEMBERSHIP, ':rater', f'$${slug}$$')};",
             f"SELECT id AS member_id FROM annotator_member WHERE user_id = :rater AND project_id = {project} \\gset",
             filled(
                 assignments.CLAIM, str(project), ":rater", "1", "600", "$${\"\"}$$", "$${in_order}$$", "$${1}$$", "0",
                 "$${0,0,0}$$", "10", "false",
             )
             + " LIMIT 1 \\gset",
-            f"{filled(access.OWN_ASSIGNMENT, ':assignment_id', ':rater', str(project))};",
+            f"{filled(access.OWN_ASSIGNMENT, ':assignment_id', ':rater', f'$${slug}$$')};",
             filled(
                 judgments.STORE, ":assignment_id", "gen_random_uuid()", "$$prefer$$", "-1", preferred,
                 "$$five_point$$", "$$a$$", protocol, "$${}$$", "$${}$$", "$$[]$$", "$$$$", "$$$$", "4.2", "NULL",
             )
             + ";",
             f"{named(desk.STATEMENT, member=':member_id', is_counted='false')};",
-            f"{named(faces.STATEMENT, version=str(VERSION), assignment=':assignment_id')};",
+            f"{filled(faces.STATEMENT, ':assignment_id', str(VERSION))};",
         ]
     )  # fmt: skip
 

@@ -194,7 +194,7 @@ class AssignmentApi(Operation):
 
     @extend_schema(responses=AssignmentOutput)
     def get(self, request: Request, slug: str, assignment_id: int) -> Response:
-        asked_for = access.assignment_of(access.member(person(request), slug), assignment_id)
+        _member, asked_for = access.asked(person(request), slug, assignment_id)
         return Response(AssignmentOutput(asked_for).data)
 
 
@@ -205,7 +205,7 @@ class AssignmentJudgeApi(Operation):
 
     @extend_schema(request=SaidInput, responses={201: GivenOutput})
     def post(self, request: Request, slug: str, assignment_id: int) -> Response:
-        asked_for = access.assignment_of(access.member(person(request), slug), assignment_id)
+        _member, asked_for = access.asked(person(request), slug, assignment_id)
         judgment = judgment_submit(assignment=asked_for, **_judgment(fitting(SaidInput, request)))
         return Response(GivenOutput(judgment).data, status=201)
 
@@ -223,7 +223,7 @@ class AssignmentSkipApi(Operation):
 
     @extend_schema(request=InputSerializer, responses={204: None})
     def post(self, request: Request, slug: str, assignment_id: int) -> Response:
-        asked_for = access.assignment_of(access.member(person(request), slug), assignment_id)
+        _member, asked_for = access.asked(person(request), slug, assignment_id)
         assignment_skip(assignment=asked_for, flags=fitting(self.InputSerializer, request)["flags"])
         return Response(status=204)
 
@@ -358,7 +358,8 @@ def _stored(member: Member, row: dict[str, Any]) -> Stored | TiebreakError:
     """One of many: what does not go in says why, and stops no other."""
     sent = _judgment(row)
     try:
-        judgment = judgment_submit(assignment=access.assignment_of(member, row["assignment"]), **sent)
+        _member, asked_for = access.asked(member.user, member.project.slug, row["assignment"])
+        judgment = judgment_submit(assignment=asked_for, **sent)
     except TiebreakError as error:
         return error
     return Stored(judgment.pk, is_new=True)

@@ -14,23 +14,7 @@ from annotator.rendering import VERSION, chat_html
 from annotator.selectors.renderings import renderings_of
 from annotator.sql import rows
 
-# Subqueries rather than joins: each is one look into an index, whatever the planner believes about the table.
-STATEMENT = """
-SELECT a.id, a.first_on_left, f.text, s.text,
-       (SELECT html FROM annotator_rendering WHERE sha256 = f.text_sha256 AND version = %(version)s),
-       (SELECT html FROM annotator_rendering WHERE sha256 = s.text_sha256 AND version = %(version)s),
-       (SELECT jsonb_agg(jsonb_build_array(turn ->> 'role', turn ->> 'content',
-                                           (SELECT html FROM annotator_rendering
-                                             WHERE version = %(version)s AND sha256 = encode(sha256(
-                                                   convert_to(turn ->> 'content', 'UTF8')), 'hex'))) ORDER BY place)
-          FROM jsonb_array_elements(p.messages) WITH ORDINALITY m(turn, place))
-  FROM annotator_assignment a
-  JOIN annotator_comparison c ON c.id = a.comparison_id
-  JOIN annotator_prompt p ON p.id = c.prompt_id
-  JOIN annotator_response f ON f.id = c.first_id
-  JOIN annotator_response s ON s.id = c.second_id
- WHERE a.id = %(assignment)s
-"""
+STATEMENT = "SELECT * FROM card_face(%s, %s)"
 
 
 @dataclass(frozen=True)
@@ -54,10 +38,11 @@ def faces_of(assignments: Iterable[int]) -> list[Face]:
 
     One after the other, as there is seldom more than one: for a list Postgres would plan anew each time.
     """
-    return [face for pk in assignments for face in map(_face, rows(STATEMENT, {"version": VERSION, "assignment": pk}))]
+    return [face_from(row) for pk in assignments for row in rows(STATEMENT, [pk, VERSION])]
 
 
-def _face(row: Sequence[Any]) -> Face:
+def face_from(row: Sequence[Any]) -> Face:
+    """Of a row of `card_face` in the database."""
     pk, first_on_left, first, second, first_html, second_html, turns = row
     turns = json.loads(turns)  # Django leaves decoding JSON to its own fields
     sides = [(first, first_html), (second, second_html)]

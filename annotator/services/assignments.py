@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Container, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -17,7 +18,8 @@ from annotator.domain.strategies import order_of
 from annotator.domain.wording import Unfit
 from annotator.exceptions import StateNotAllowed
 from annotator.models import Assignment, Comparison, Member, Project, User
-from annotator.selectors.faces import Face, faces_of
+from annotator.rendering import VERSION
+from annotator.selectors.faces import Face, face_from, faces_of
 from annotator.services.flags import flags_raise
 from annotator.services.renderings import renderings_ensure
 from annotator.sql import rows
@@ -59,43 +61,52 @@ def faces_claim(
     most  leases that this rater may hold, where that is fewer than a page takes
     """
     wanted = 1 + AHEAD if most is None else min(most, 1 + AHEAD)
-    held = held_claim(rater=rater, project=project, wanted=wanted, groups=groups)
-    fresh = [one for one in held if one not in known]
-    faces = faces_of(fresh) if fresh else []
+    claimed = _claimed(CLAIM_WITH_FACES, rater, project, wanted, groups, VERSION)
+    held = [pk for pk, *_face in claimed]
+    faces = [
+        face
+        for pk, *its_face in claimed
+        if pk not in known
+        for face in ([face_from(its_face)] if its_face[0] else faces_of([pk]))
+    ]
     if unrendered := [text for face in faces for text in face.unrendered]:
         renderings_ensure(unrendered)
     return held, faces
 
 
-def held_claim(
-    *, rater: User, project: Project, wanted: int = 1 + AHEAD, groups: Sequence[str] | None = None
-) -> list[int]:
-    """Ids of what this rater holds after claiming.
+def held_claim(*, rater: User, project: Project, wanted: int = 1 + AHEAD) -> list[int]:
+    """Ids of what this rater holds after claiming."""
+    member = Member.objects.filter(project=project, user=rater).only("groups").first()
+    return [pk for (pk,) in _claimed(CLAIM, rater, project, wanted, member.groups if member else [])]
 
-    groups  the audiences that the rater belongs to; None where nobody has looked yet
+
+def _claimed(
+    statement: str, rater: User, project: Project, wanted: int, groups: Sequence[str], *further: Any
+) -> list[Sequence[Any]]:
+    """What a claim returns for each that this rater holds then: its id, and what `statement` adds.
 
     First what nobody else is looking at this instant; then wait for the rest,
     and take back what ran out, so that "nothing left" is said only when nothing is left.
     """
-    if groups is None:
-        member = Member.objects.filter(project=project, user=rater).only("groups").first()
-        groups = member.groups if member else []
     order = order_of(project.strategy)
     asked = [
         project.pk, rater.pk, wanted, project.lease_minutes, [*groups, ""] if groups else '{""}',
         _array(order), _array(order.values()), project.control_share, _array(_checked(project)), APART,
     ]  # fmt: skip
-    held = rows(CLAIM, [*asked, False]) or rows(CLAIM, [*asked, True])
+    held = rows(statement, [*asked, False, *further]) or rows(statement, [*asked, True, *further])
     if not held and assignments_sweep():
-        held = rows(CLAIM, [*asked, True])
-    if faults := {fault for _one, fault in held if fault}:
+        held = rows(statement, [*asked, True, *further])
+    if faults := {fault for fault, *_one in held if fault}:
         log.error("No check was chosen for rater %s of project %s: %s", rater.pk, project.pk, "; ".join(faults))
-    return [one for one, _fault in held]
+    return [one for _fault, *one in held]
 
 
 CLAIM = """
-SELECT assignment_id, fault
-  FROM queue_claim(%s, %s, %s, %s, %s::text[], %s::text[], %s::float8[], %s, %s::float8[], %s, %s)
+SELECT q.fault, q.assignment_id
+  FROM queue_claim(%s, %s, %s, %s, %s::text[], %s::text[], %s::float8[], %s, %s::float8[], %s, %s) q
+"""
+CLAIM_WITH_FACES = f"""{CLAIM.replace("q.assignment_id", "q.assignment_id, f.*")}
+  LEFT JOIN LATERAL card_face(CASE WHEN q.is_new THEN q.assignment_id END, %s) f ON true
 """
 
 

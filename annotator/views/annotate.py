@@ -67,8 +67,7 @@ def following(request: SignedInRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def assignment(request: SignedInRequest, slug: str, assignment_id: int) -> HttpResponse:
     """GET shows one's own comparison again, to revise it; POST judges it."""
-    member = access.member(request.user, slug)
-    asked = access.assignment_of(member, assignment_id)
+    member, asked = access.asked(request.user, slug, assignment_id)
     if request.method == "GET":
         return render(request, _template(request), _card(member, asked))
     form = verdict_form(protocol_seen(member.project, request.POST.get("protocol", "")).asking)(request.POST)
@@ -87,8 +86,7 @@ def assignment(request: SignedInRequest, slug: str, assignment_id: int) -> HttpR
 @require_POST
 def skip(request: SignedInRequest, slug: str, assignment_id: int) -> HttpResponse:
     """Pass, and say what is wrong with the pair, or not."""
-    member = access.member(request.user, slug)
-    skipped = access.assignment_of(member, assignment_id)
+    member, skipped = access.asked(request.user, slug, assignment_id)
     form = FlagsForm(request.POST)
     if not form.is_valid():
         raise InputInvalid(" ".join(map(str, form.errors["flags"])))
