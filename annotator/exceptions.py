@@ -142,6 +142,12 @@ class NotDelivered(TiebreakError):
     status = 502
 
 
+class NotSent(TiebreakError):
+    sentence = _("The place outside did not take what was sent.")
+    code = "not_sent"
+    status = 502
+
+
 class StillAtIt(Conflict):
     sentence = _("A request with this idempotency key is being answered right now; send it again in a second.")
     code = "still_at_it"

@@ -8,14 +8,17 @@ from __future__ import annotations
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 from celery import shared_task
 from django.conf import settings
 from django.db import connection, transaction
 
+from annotator.depots import send_to_hub, send_to_storage
 from annotator.domain.lifecycles import RunKind
 from annotator.engine import engine_start
 from annotator.hub import Hub
+from annotator.models import Depot, Sending
 from annotator.post import webhook_post
 from annotator.services.assignments import assignments_sweep
 from annotator.services.checks import raters_check
@@ -30,6 +33,7 @@ from annotator.services.rounds import round_advance, rounds_launch_due, rounds_t
 from annotator.services.runs import run_execute, runs_to_ring
 from annotator.services.scores import rounds_to_score, scores_refresh
 from annotator.services.scoring import scoring_due
+from annotator.services.sendings import sending_execute, sendings_to_ring
 from annotator.services.webhooks import webhook_deliver, webhooks_claim, webhooks_forget
 
 # Everything else trains.
@@ -60,6 +64,8 @@ def tick() -> None:
         import_ring.apply_async((import_id,), queue="generate")
     for dataset_id in datasets_to_ring():
         dataset_ring.apply_async((dataset_id,), queue="generate")
+    for sending_id in sendings_to_ring():
+        sending_ring.apply_async((sending_id,), queue="generate")
 
 
 @shared_task(ignore_result=True)
@@ -89,6 +95,26 @@ def import_ring(import_id: int) -> None:
 def dataset_ring(dataset_id: int) -> None:
     """Write a dataset if it still waits for a worker."""
     dataset_execute(dataset_id=dataset_id)
+
+
+@shared_task(ignore_result=True)
+def sending_ring(sending_id: int) -> None:
+    """Send a dataset if it still waits for a worker."""
+    sending_execute(sending_id=sending_id, send=_send)
+
+
+def _send(folder: Path, sending: Sending) -> str:
+    if sending.depot == Depot.HUB:
+        return send_to_hub(
+            folder,
+            sending.place,
+            hub=settings.TIEBREAK_HUB,
+            token=settings.TIEBREAK_HUB_TOKEN,
+            private=sending.is_private,
+        )
+    return send_to_storage(
+        folder, sending.place, storage=settings.TIEBREAK_STORAGE, endpoint=settings.TIEBREAK_STORAGE_ENDPOINT
+    )
 
 
 @shared_task(ignore_result=True)

@@ -120,6 +120,7 @@ one_dataset = [
     path("status/", datasets.status, name="dataset-status"),
     path("stop/", datasets.stop, name="dataset-stop"),
     path("start/", datasets.start, name="dataset-start"),
+    path("send/", datasets.send, name="dataset-send"),
     path("difference/", datasets.difference, name="dataset-difference"),
     path("download/", datasets.download, name="dataset-download"),
     path("files/<str:name>", datasets.file, name="dataset-file"),

@@ -133,6 +133,13 @@ if TIEBREAK_HUB and not re.match(r"https?://[^/@\s]+", TIEBREAK_HUB):
     raise ImproperlyConfigured(f"TIEBREAK_HUB={TIEBREAK_HUB!r} is not an address such as https://huggingface.co.")
 TIEBREAK_HUB_TOKEN = secret("TIEBREAK_HUB_TOKEN")
 
+# TIEBREAK_STORAGE: s3://bucket/prefix, where owners may send datasets; empty: nowhere. TIEBREAK_STORAGE_ENDPOINT names
+# a server other than Amazon's. The keys are where all S3 tools look for them: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY.
+TIEBREAK_STORAGE = text("TIEBREAK_STORAGE").rstrip("/")
+TIEBREAK_STORAGE_ENDPOINT = text("TIEBREAK_STORAGE_ENDPOINT").rstrip("/")
+if TIEBREAK_STORAGE and not re.match(r"s3://[^/\s]+", TIEBREAK_STORAGE):
+    raise ImproperlyConfigured(f"TIEBREAK_STORAGE={TIEBREAK_STORAGE!r} is not an address such as s3://bucket/folder.")
+
 # The version is the newest heading of the changelog, "## 1.2.3 …" or "## [1.2.3] …".
 CHANGELOG = BASE_DIR / "CHANGELOG.md"
 HEADINGS = re.findall(r"^## \[?v?(\d+\.\d+[\w.]*)", CHANGELOG.read_text() if CHANGELOG.exists() else "", re.MULTILINE)

@@ -56,11 +56,13 @@ class Hub:
                 return 200, {"errors": [], "warnings": []}
             case ["api", "models", owner, name] if method == "GET":
                 return self._about(self.models, f"{owner}/{name}")
-            case ["api", "models", owner, name, "preupload", _]:
+            case ["api", "models" | "datasets", _, _, "preupload", _]:
                 return 200, {"files": [self._way(one) for one in json.loads(body)["files"]]}
             case ["api", "models", owner, name, "commit", _]:
-                return self._commit(f"{owner}/{name}", body)
-            case [_, name, "info", "lfs", "objects", "batch"] if name.endswith(".git"):
+                return self._commit(self.models, f"{owner}/{name}", body)
+            case ["api", "datasets", owner, name, "commit", _]:
+                return self._commit(self.datasets, f"{owner}/{name}", body)
+            case [*_, name, "info", "lfs", "objects", "batch"] if name.endswith(".git"):
                 return 200, {"objects": [self._place(one) for one in json.loads(body)["objects"]]}
             case ["large", oid]:
                 self.kept[oid] = body
@@ -74,9 +76,10 @@ class Hub:
 
     def _create(self, asked: dict[str, Any]) -> tuple[int, Any]:
         name = f"{asked['organization']}/{asked['name']}"
-        if name in self.models:
+        repos = self.datasets if asked.get("type") == "dataset" else self.models
+        if name in repos:
             return 409, {"error": "You already created this model repo", "url": f"{self.url}/{name}"}
-        self.models[name] = Repo(private=asked.get("visibility") == "private")
+        repos[name] = Repo(private=asked.get("visibility") == "private")
         return 200, {"url": f"{self.url}/{name}"}
 
     def _about(self, repos: dict[str, Repo], name: str) -> tuple[int, Any]:
@@ -93,15 +96,15 @@ class Hub:
         href = f"{self.url}/large/{file['oid']}"
         return {**file, "actions": {"upload": {"href": href, "header": {}}}}
 
-    def _commit(self, name: str, body: bytes) -> tuple[int, Any]:
+    def _commit(self, repos: dict[str, Repo], name: str, body: bytes) -> tuple[int, Any]:
         if self.refuses:
             return self.refuses[0], {"error": self.refuses[1]}
         for line in map(json.loads, body.splitlines()):
             value = line["value"]
             if line["key"] == "file":
-                self.models[name].files[value["path"]] = base64.b64decode(value["content"])
+                repos[name].files[value["path"]] = base64.b64decode(value["content"])
             elif line["key"] == "lfsFile":
-                self.models[name].files[value["path"]] = self.kept[value["oid"]]
+                repos[name].files[value["path"]] = self.kept[value["oid"]]
         return 200, {"success": True, "commitOid": COMMIT, "commitUrl": f"{self.url}/{name}/commit/{COMMIT}"}
 
 

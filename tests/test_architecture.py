@@ -40,6 +40,7 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
             "annotator.engine",
             "annotator.post",
             "annotator.hub",
+            "annotator.depots",
             "torch",
         ),
         "services are rung by views and tasks, never the other way; pass the engine in",
@@ -57,6 +58,10 @@ FORBIDDEN: dict[str, tuple[tuple[str, ...], str]] = {
         ("annotator.models", "annotator.services", "annotator.selectors", "torch"),
         "the doorway knows names and bytes only",
     ),
+    "annotator/depots.py": (
+        ("annotator.models", "annotator.services", "annotator.selectors", "torch"),
+        "the doorway knows folders and addresses only",
+    ),
     "annotator/tasks.py": (("annotator.views", "annotator.api"), "a doorbell calls services"),
     "annotator/views": (("annotator.engine", "torch", "training.loop"), "queue a run and ring"),
     "annotator/api": (("annotator.engine", "torch", "annotator.views"), "HTML and JSON are two doors onto services"),
@@ -67,7 +72,7 @@ SERVICES_IN_ORDER = (
     "events", "webhooks", "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "queue",
     "scores", "gold", "flags", "assignments", "checks", "judgments", "adjudication", "raters", "sittings", "snapshots",
     "checkpoints", "rewards", "runs", "merges", "pushes", "scoring", "rounds", "import_batches", "imports",
-    "import_fetches", "tokens", "receipts", "figures", "dataset_files", "datasets",
+    "import_fetches", "tokens", "receipts", "figures", "dataset_files", "datasets", "sendings",
 )  # fmt: skip
 
 

@@ -19,14 +19,15 @@ from annotator.api.pages import PAGING, page_of, paged
 from annotator.domain.aggregation import Consensus
 from annotator.domain.datasets.filters import Filters
 from annotator.domain.datasets.shapes import SHAPES
-from annotator.domain.lifecycles import DatasetState
+from annotator.domain.lifecycles import DatasetState, SendingState
 from annotator.domain.scopes import Scope
 from annotator.exceptions import NotFound
 from annotator.http import folder_download
-from annotator.models import Dataset
+from annotator.models import Dataset, Depot, Sending
 from annotator.selectors.dataset_numbers import difference_to
 from annotator.services import datasets as services
 from annotator.services.dataset_files import FORMATS
+from annotator.services.sendings import sending_create
 
 SHAPE_NAMES = list(SHAPES)
 CONSENSUS = [one.value for one in Consensus]
@@ -125,6 +126,39 @@ class DatasetStartApi(Operation):
         started = services.dataset_start(dataset=dataset)
         tasks.ring()
         return Response(DatasetOutput(started).data)
+
+
+class SendingOutput(serializers.Serializer[Sending]):
+    id = serializers.IntegerField()
+    depot = serializers.ChoiceField(choices=Depot.values)
+    place = serializers.CharField()
+    state = serializers.ChoiceField(choices=[state.value for state in SendingState])
+    address = serializers.CharField(allow_blank=True)
+    error = serializers.CharField(allow_blank=True)
+
+
+class DatasetSendApi(Operation):
+    """Where it was sent, the newest first; and sending it to the hub or the storage of this server."""
+
+    writes = Scope.EXPORT
+
+    class InputSerializer(serializers.Serializer[Any]):
+        depot = serializers.ChoiceField(choices=Depot.values)
+        repo = serializers.CharField(max_length=96, required=False, default="", help_text="On the hub: owner/name.")
+        private = serializers.BooleanField(default=True, help_text="On the hub.")
+
+    @extend_schema(parameters=PAGING, responses=page_of(SendingOutput))
+    def get(self, request: Request, slug: str, version: int) -> Response:
+        dataset = access.dataset_of(access.reader(person(request), slug), version)
+        return paged(request, dataset.sendings.all(), SendingOutput)
+
+    @extend_schema(request=InputSerializer, responses={201: SendingOutput})
+    def post(self, request: Request, slug: str, version: int) -> Response:
+        owner = access.owner(person(request), slug)
+        dataset = access.dataset_of(owner, version)
+        sending = sending_create(dataset=dataset, by=owner.user, **fitting(self.InputSerializer, request))
+        tasks.ring()
+        return Response(SendingOutput(sending).data, status=201)
 
 
 class DifferenceOutput(serializers.Serializer[Any]):

@@ -82,6 +82,7 @@ one_dataset = [
     path("", datasets.DatasetApi.as_view(), name="api-dataset"),
     path("stop/", datasets.DatasetStopApi.as_view(), name="api-dataset-stop"),
     path("start/", datasets.DatasetStartApi.as_view(), name="api-dataset-start"),
+    path("send/", datasets.DatasetSendApi.as_view(), name="api-dataset-send"),
     path("difference/", datasets.DatasetDifferenceApi.as_view(), name="api-dataset-difference"),
     path("download/", datasets.DatasetDownloadApi.as_view(), name="api-dataset-download"),
 ]

@@ -54,6 +54,13 @@ class DatasetState(StrEnum):
     STOPPED = _("stopped")  # by a person; nothing of it is kept
 
 
+class SendingState(StrEnum):
+    WAITING = _("waiting")  # for a worker
+    SENDING = _("sending")  # a worker claimed it
+    SENT = _("sent")
+    REFUSED = _("refused")  # the place did not take it; it may be sent anew
+
+
 class RunKind(StrEnum):
     SFT = "sft"
     REWARD = "reward"
@@ -134,6 +141,13 @@ ALLOWED: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
         DatasetState.BROKEN: frozenset({DatasetState.WAITING}),
         DatasetState.STOPPED: frozenset({DatasetState.WAITING}),
     },
+    SendingState: {
+        SendingState.WAITING: frozenset({SendingState.SENDING}),
+        # sending → sending: a new attempt after the worker was gone.
+        SendingState.SENDING: frozenset({SendingState.SENDING, SendingState.SENT, SendingState.REFUSED}),
+        SendingState.SENT: frozenset(),
+        SendingState.REFUSED: frozenset(),
+    },
     CheckpointState: {
         CheckpointState.CANDIDATE: frozenset({CheckpointState.PROMOTED, CheckpointState.RETIRED}),
         CheckpointState.PROMOTED: frozenset({CheckpointState.RETIRED}),
@@ -143,6 +157,7 @@ ALLOWED: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
 
 LIVE_IMPORT = (ImportState.FETCHING, ImportState.WAITING, ImportState.READING)
 LIVE_DATASET = (DatasetState.WAITING, DatasetState.WRITING)
+LIVE_SENDING = (SendingState.WAITING, SendingState.SENDING)
 LIVE_RUN = (RunState.QUEUED, RunState.RUNNING)
 OPEN_ROUND = (RoundState.DRAFT, RoundState.COLLECTING)
 

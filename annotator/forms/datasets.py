@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from annotator.domain.aggregation import Consensus
 from annotator.domain.datasets.filters import Filters
 from annotator.domain.datasets.shapes import SHAPES
+from annotator.models import Depot
 
 FILE_FORMATS = [
     ("jsonl", _("JSON lines")),
@@ -22,6 +23,20 @@ CONSENSUS = [
     (Consensus.DAWID_SKENE, _("Dawid and Skene’s model of raters")),
     (Consensus.JOINT, _("A joint model of answers, raters and their leans")),
 ]
+
+
+class SendingForm(forms.Form):
+    depot = forms.ChoiceField(choices=Depot.choices)
+    repo = forms.CharField(
+        max_length=96,
+        label=_("Repository"),
+        widget=forms.TextInput(attrs={"placeholder": "my-team/shop-preferences", "autocomplete": "off"}),
+    )
+    public = forms.BooleanField(required=False, label=_("Everybody may see it"))
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        self.fields["repo"].required = not data or data.get("depot") != Depot.STORAGE
 
 
 class DatasetForm(forms.Form):

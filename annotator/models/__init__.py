@@ -24,6 +24,7 @@ from annotator.models.renderings import Rendering
 from annotator.models.rewards import Reward
 from annotator.models.rounds import Round
 from annotator.models.runs import Checkpoint, CheckpointKind, Run, RunEvent
+from annotator.models.sendings import Depot, Sending
 from annotator.models.snapshots import Snapshot
 from annotator.models.tallies import RaterHour, RoundTally
 from annotator.models.tokens import Receipt, Token
@@ -40,6 +41,7 @@ __all__ = [
     "Dataset",
     "Delivery",
     "DeliveryState",
+    "Depot",
     "Figure",
     "Flag",
     "Gold",
@@ -61,6 +63,7 @@ __all__ = [
     "RoundTally",
     "Run",
     "RunEvent",
+    "Sending",
     "Sitting",
     "SittingAnswer",
     "Snapshot",

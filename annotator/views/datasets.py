@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -11,12 +12,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from annotator import access, tasks
 from annotator.domain.datasets.shapes import SHAPES
-from annotator.exceptions import NotFound
-from annotator.forms.datasets import DatasetForm
+from annotator.exceptions import InputInvalid, NotFound
+from annotator.forms.datasets import DatasetForm, SendingForm
 from annotator.http import SeeOther, SignedInRequest, folder_download, page_number
+from annotator.models import Dataset, Member
 from annotator.selectors import dataset_numbers as numbers
 from annotator.selectors.datasets import datasets_page, rounds_known
 from annotator.services import datasets as services
+from annotator.services.sendings import depots, sending_create
 from annotator.views.projects import desk
 
 
@@ -49,16 +52,26 @@ def create(request: SignedInRequest, slug: str) -> HttpResponse:
 @require_GET
 def detail(request: SignedInRequest, slug: str, version: int) -> HttpResponse:
     member = access.reader(request.user, slug)
-    dataset = access.dataset_of(member, version)
+    return _page(request, member, access.dataset_of(member, version))
+
+
+def _page(
+    request: SignedInRequest, member: Member, dataset: Dataset, form: SendingForm | None = None, status: int = 200
+) -> HttpResponse:
     context = {
         **desk(member),
         "dataset": dataset,
+        "form": form or SendingForm(),
+        "depots": depots() if dataset.is_ready else [],
+        "hub": settings.TIEBREAK_HUB,
+        "storage": settings.TIEBREAK_STORAGE,
+        "sendings": dataset.sendings.all()[:20],
         "shape": SHAPES[dataset.shape],
         "counts": numbers.counts_shown(dataset),
         "quality": numbers.quality_shown(dataset),
         "earlier": numbers.datasets_before(dataset)[:10] if dataset.is_ready else [],
     }
-    return render(request, "datasets/detail.html", context)
+    return render(request, "datasets/detail.html", context, status=status)
 
 
 @require_GET
@@ -99,6 +112,25 @@ def file(request: SignedInRequest, slug: str, version: int, name: str) -> HttpRe
     if name not in dataset.manifest["files"] or not path.is_file():
         raise NotFound(_("This dataset has no such file."))
     return FileResponse(path.open("rb"), as_attachment=True, filename=f"{slug}-{version}-{name}")
+
+
+@require_POST
+def send(request: SignedInRequest, slug: str, version: int) -> HttpResponse:
+    member = access.owner(request.user, slug)
+    dataset = access.dataset_of(member, version)
+    form = SendingForm(request.POST)
+    if form.is_valid():
+        said = form.cleaned_data
+        try:
+            sending_create(
+                dataset=dataset, depot=said["depot"], repo=said["repo"], private=not said["public"], by=request.user
+            )
+        except InputInvalid as error:
+            form.add_error("repo", error.message)
+        else:
+            tasks.ring()
+            return SeeOther(reverse("dataset", args=[slug, version]))
+    return _page(request, member, dataset, form=form, status=422)
 
 
 @require_POST

@@ -260,6 +260,30 @@ class Operations(Transport):
         """The datasets of a project, newest first. Scope: `read`."""
         return self._pages(f"/api/v1/projects/{slug}/datasets/", query={"limit": limit})
 
+    def dataset_send(self, slug: str, version: int, *, limit: int = LEFT_OUT) -> Iterator[types.Sending]:
+        """Where it was sent, the newest first; and sending it to the hub or the storage of this server. Scope:
+        `read`.
+        """
+        return self._pages(f"/api/v1/projects/{slug}/datasets/{version}/send/", query={"limit": limit})
+
+    def dataset_send_add(
+        self,
+        slug: str,
+        version: int,
+        *,
+        depot: Literal["hub", "storage"],
+        repo: str = LEFT_OUT,
+        private: bool = LEFT_OUT,
+    ) -> types.Sending:
+        """Where it was sent, the newest first; and sending it to the hub or the storage of this server. Scope:
+        `export`.
+        """
+        return self._asked(
+            "POST",
+            f"/api/v1/projects/{slug}/datasets/{version}/send/",
+            body={"depot": depot, "repo": repo, "private": private},
+        )
+
     def dataset_start(self, slug: str, version: int) -> types.Dataset:
         """Begin again what broke or was stopped. Scope: `export`."""
         return self._asked("POST", f"/api/v1/projects/{slug}/datasets/{version}/start/")

@@ -955,6 +955,15 @@ class Seen(TypedDict):
     gold: GoldBehind | None
 
 
+class Sending(TypedDict):
+    id: int
+    depot: Literal["hub", "storage"]
+    place: str
+    state: Literal["waiting", "sending", "sent", "refused"]
+    address: str
+    error: str
+
+
 class ServerFiles(TypedDict):
     names: list[str]
 

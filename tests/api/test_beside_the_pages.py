@@ -47,6 +47,7 @@ BESIDE = {
     "import-start": ["api-import-start"],
     "import-stop": ["api-import-stop"],
     "dataset-create": ["api-datasets"],
+    "dataset-send": ["api-dataset-send"],
     "dataset-stop": ["api-dataset-stop"],
     "dataset-start": ["api-dataset-start"],
     "round-prepare": ["api-rounds"],

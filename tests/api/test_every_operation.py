@@ -164,6 +164,8 @@ DOORS = [
     Door("api-dataset", "get", READERS, about=("dataset",)),
     Door("api-dataset-stop", "post", owners(409), about=("dataset",)),  # it is ready
     Door("api-dataset-start", "post", owners(409), about=("dataset",)),
+    Door("api-dataset-send", "get", READERS, about=("dataset",)),
+    Door("api-dataset-send", "post", owners(409), {"depot": "storage"}, ("dataset",)),  # no place is configured here
     Door("api-dataset-difference", "get", READERS, about=("dataset",)),
     Door("api-dataset-download", "get", READERS, about=("dataset",)),
     Door("api-checkpoint-card", "get", READERS, about=("checkpoint",)),

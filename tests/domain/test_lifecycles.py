@@ -12,10 +12,11 @@ from annotator.domain.lifecycles import (
     ImportState,
     RoundState,
     RunState,
+    SendingState,
     is_allowed,
 )
 
-LIVES = [RoundState, AssignmentState, RunState, ImportState, DatasetState, CheckpointState]
+LIVES = [RoundState, AssignmentState, RunState, ImportState, DatasetState, SendingState, CheckpointState]
 
 
 @pytest.mark.parametrize("states", LIVES)
@@ -32,6 +33,7 @@ def test_every_state_has_a_row_and_leads_only_to_its_own_kind(states: type[StrEn
         (RunState, RunState.QUEUED),
         (ImportState, ImportState.UPLOADED),
         (DatasetState, DatasetState.WAITING),
+        (SendingState, SendingState.WAITING),
         (CheckpointState, CheckpointState.CANDIDATE),
     ],
 )

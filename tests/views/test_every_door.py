@@ -158,6 +158,7 @@ DOORS: dict[str, Door] = {
     ),
     "dataset": Door(READERS, NEVER),
     "dataset-status": Door(READERS, NEVER),
+    "dataset-send": Door(NEVER, owner_post(409), {"depot": "storage"}),  # no place is configured here
     "dataset-stop": Door(NEVER, owner_post(409)),  # it is ready
     "dataset-start": Door(NEVER, owner_post(409)),
     "dataset-difference": Door(READERS, NEVER),
