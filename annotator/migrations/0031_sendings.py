@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("annotator", "0029_imports_from_a_hub"),
+        ("annotator", "0030_answer_counted_with_its_vote"),
     ]
 
     operations = [
