@@ -29,7 +29,8 @@ from bench.queue_floor import floor
 from bench.queue_world import RATERS, Rater, project_made, raters_made
 
 LINES = 16  # requests under way at a time
-SMALL = 1_000  # comparisons that many raters share: each takes as many judgments
+SMALL = 1_000  # comparisons, of a project that everybody shares …
+SMALL_WANTED = 100  # … so that each takes this many judgments
 BUSY = 200  # raters of the closed loop, who take turns on the lines
 
 
@@ -61,7 +62,7 @@ def measured(arguments: argparse.Namespace, crowd: Crowd) -> dict[str, float]:
     projects: dict[int, int] = {}
     for size in arguments.sizes:
         stored = arguments.stored if size > SMALL else 0
-        wanted = max(stored + 2, 2) if size > SMALL else SMALL
+        wanted = stored + 2 if size > SMALL else SMALL_WANTED
         began = time.monotonic()
         projects[size] = project_made(slug_of(size), comparisons=size, wanted=wanted, stored=stored, raters=raters)
         say(f"{size:,} comparisons, {size * stored:,} judgments stored, written in {time.monotonic() - began:.0f} s")
