@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
-from typing import IO
+from io import BufferedIOBase, BytesIO
 from urllib.parse import parse_qs, unquote, urlsplit
 
 NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
@@ -98,7 +97,7 @@ def storage_running() -> Iterator[Storage]:
         thread.join()
 
 
-def _chunks(body: IO[bytes]) -> bytes:
+def _chunks(body: BufferedIOBase) -> bytes:
     """The data of a body in chunks, the length in hexadecimal before each; lines behind the last are passed over."""
     found = b""
     while size := int(body.readline().split(b";")[0].strip() or b"0", 16):
