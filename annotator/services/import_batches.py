@@ -184,6 +184,15 @@ def _asked(project_id: int, sha256: str, record: JudgedComparison | AnsweredProm
     return Asked(record.tags, record.messages[-1]["content"], cells)
 
 
+def tables_analyse() -> None:
+    """Let Postgres look at what was stored.
+
+    By itself it does so within a minute. Until then it plans for tables as they
+    were, empty at worst, and a page that reads them all may take minutes.
+    """
+    _run("ANALYZE annotator_prompt, annotator_response, annotator_comparison, annotator_assignment, annotator_judgment")
+
+
 def batch_store(*, project: Project, batch: Batch, guideline: Guideline | None, counts: ImportCounts) -> list[BadLine]:
     """Store what is new of a batch and count it; return what contradicts something that is stored.
 

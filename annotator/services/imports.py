@@ -30,11 +30,12 @@ from annotator.domain.nearness import NearPrompts
 from annotator.exceptions import InputInvalid, StateNotAllowed, TiebreakError
 from annotator.models import Guideline, Import, Project, User
 from annotator.services.import_archives import archive_unpack, is_archive
-from annotator.services.import_batches import Batch, ImportCounts, batch_of, batch_store
+from annotator.services.import_batches import Batch, ImportCounts, batch_of, batch_store, tables_analyse
 from annotator.services.import_files import ENDINGS, MAX_FILE_BYTES, Source, source_open, source_sample
 from annotator.services.projects import guideline_publish
 
 BATCH = 10_000  # judgments per transaction
+MANY = 1_000  # imported rows after which Postgres would plan for tables of another size
 BATCH_CHARACTERS = 16_000_000  # and no more text than that: ten thousand of the longest answers would be gigabytes
 SILENT_AFTER = timedelta(minutes=5)  # a worker that sends no heartbeat for so long is gone; checking a file sends none
 RING_AGAIN_AFTER = timedelta(seconds=30)
@@ -69,6 +70,8 @@ def preferences_import(
         for line in [*batch.bad, *contradicting]:
             on_bad(line)
         on_progress(counts)
+    if counts.imported >= MANY:
+        tables_analyse()
     return counts
 
 

@@ -20,7 +20,7 @@ from annotator.services import imports
 from annotator.services.comparisons import Placing
 from annotator.services.import_batches import ImportCounts, RaterNameTaken
 from annotator.services.import_files import MAX_EXPANSION, source_open
-from annotator.services.imports import preferences_import
+from annotator.services.imports import MANY, preferences_import
 from annotator.services.projects import project_create
 from annotator.services.rounds import round_launch
 from annotator.services.snapshots import snapshot_freeze
@@ -241,6 +241,17 @@ def test_an_imported_round_can_be_launched_and_frozen(shop: Project, store: Path
         better = record.first if record.prefer_first == 1 else record.second
         assert better.text.startswith("Good")
         assert (record.weight, record.strength) == (1, 1)
+
+
+def test_postgres_knows_at_once_how_much_came_in(shop: Project, tmp_path: Path) -> None:
+    """Or the page after the import reads all judgments once for each of them."""
+    imported(shop, written(tmp_path / "p.jsonl", *(row(number) for number in range(MANY))))
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_class WHERE relname LIKE 'annotator_%%' AND reltuples >= %s", [MANY])
+        known = {name for (name,) in cursor.fetchall()}
+    nouns = ("prompt", "response", "comparison", "assignment", "judgment")
+    assert known >= {f"annotator_{noun}" for noun in nouns}
 
 
 def test_foreign_keys_are_looked_up_even_where_the_session_planned_to_read_a_small_table(
