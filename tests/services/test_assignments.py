@@ -169,3 +169,21 @@ def test_one_rater_in_many_tabs_holds_one_comparison(project: Project, round: Ro
 
     assert len(assignments) == 1
     assert Assignment.objects.filter(state=AssignmentState.HELD).count() == 1
+
+
+def test_a_claim_reads_the_leases_of_its_rater_and_not_those_of_everybody(
+    project: Project, round: Round, raters: list[User]
+) -> None:
+    """As when statistics were taken before anybody held anything, which is how a round begins."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE annotator_assignment")
+    Comparison.objects.update(wanted=50)
+    crowd = User.objects.bulk_create(User(username=f"crowd-{number}") for number in range(30))
+    for rater in crowd:
+        assignments_claim(rater=rater, project=project)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # as at every size but this one
+        held = "SELECT id FROM annotator_assignment WHERE rater_id = %s AND state = 'held'"
+        cursor.execute(f"EXPLAIN (FORMAT JSON, COSTS OFF) {held}", [raters[0].pk])
+        plan = str(cursor.fetchone())
+    assert "rater_id = " in plan.partition("Index Cond")[2]
