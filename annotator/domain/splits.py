@@ -12,7 +12,7 @@ HOLDOUT_SHARE = 0.2
 
 def content_sha256(messages: Sequence[Mapping[str, str]]) -> str:
     """The identity of a prompt: its roles and texts, Unicode-normalised and stripped."""
-    turns = ", ".join(f"[{quoted(m['role'])}, {quoted(_canonical(m['content']))}]" for m in messages)
+    turns = ", ".join([f"[{quoted(m['role'])}, {quoted(_canonical(m['content']))}]" for m in messages])
     return hashlib.sha256(f"[{turns}]".encode()).hexdigest()  # what json.dumps writes, in a third of its time
 
 

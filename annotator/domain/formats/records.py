@@ -182,8 +182,10 @@ def label_of(row: Mapping[str, Any], field: str, default: str, *, longest: int =
 
 def tags_of(row: Mapping[str, Any], *fields: str) -> tuple[str, ...]:
     """The texts in these fields, and those in the list `tags`, each cut to what a tag holds."""
-    tags = [label_of(row, field, "") for field in fields]
+    tags = [label_of(row, field, "") for field in fields if field in row]
     listed = row.get("tags")
+    if listed is None and not tags:
+        return ()
     if listed is not None:
         if not isinstance(listed, list):
             raise Malformed("tags", f"must be a list, this is {_kind(listed)}")
@@ -205,7 +207,10 @@ def license_of(row: Mapping[str, Any]) -> str:
 
 def source_of(row: Mapping[str, Any], file: str) -> str:
     """`source` and `source_id` of a row, or the file's name."""
-    return "/".join(filter(None, (label_of(row, "source", file), label_of(row, "source_id", ""))))[:MAX_SOURCE]
+    source = label_of(row, "source", file)
+    if "source_id" in row and (place := label_of(row, "source_id", "")):
+        source = f"{source}/{place}" if source else place
+    return source[:MAX_SOURCE]
 
 
 def checked_prompt(messages: Sequence[Message], field: str) -> list[Message]:
@@ -218,7 +223,7 @@ def checked_prompt(messages: Sequence[Message], field: str) -> list[Message]:
         raise Malformed(field, f"the turn before the answer is the {messages[-1]['role']}'s; it must be the user's")
     if not messages[-1]["content"].strip():
         raise Malformed(field, "the turn before the answer is empty")
-    if (size := sum(len(message["content"]) for message in messages)) > MAX_CHARACTERS:
+    if (size := sum([len(message["content"]) for message in messages])) > MAX_CHARACTERS:
         raise Malformed(field, f"{size:,} characters; at most {MAX_CHARACTERS:,} fit")
     return list(messages)
 
@@ -235,15 +240,13 @@ def chosen_over_rejected(
     for field, conversation in (("chosen", chosen), ("rejected", rejected)):
         if not conversation or conversation[-1]["role"] != "assistant":
             raise Malformed(field, "does not end with an assistant's turn")
-    for number, (one, other) in enumerate(zip(chosen[:-1], rejected[:-1], strict=False), start=1):
-        if one != other:
-            raise Malformed("rejected", f"differs from chosen before the last turn, in turn {number}")
-    if len(chosen) != len(rejected):
-        raise Malformed("rejected", f"has {len(rejected)} turns and chosen has {len(chosen)}")
-    messages = checked_prompt(chosen[:-1], "chosen")
-    better, worse = (
-        WrittenResponse(checked_text(last["content"], side), label_of(row, f"{side}_model", side))
-        for side, last in (("chosen", chosen[-1]), ("rejected", rejected[-1]))
+    before = chosen[:-1]
+    if before != rejected[:-1]:
+        _refuse_different(before, rejected[:-1])
+    messages = checked_prompt(before, "chosen")
+    better = WrittenResponse(checked_text(chosen[-1]["content"], "chosen"), label_of(row, "chosen_model", "chosen"))
+    worse = WrittenResponse(
+        checked_text(rejected[-1]["content"], "rejected"), label_of(row, "rejected_model", "rejected")
     )
     if better.text.strip() == worse.text.strip():
         raise Malformed("rejected", "the same text as chosen, so there is nothing to prefer")
@@ -256,6 +259,13 @@ def chosen_over_rejected(
     first, second = (better, worse) if chosen_first else (worse, better)
     tags = tags_of(row, *_unless_tagged(row, "source"))
     return JudgedComparison(messages, first, second, (vote,), tags, source_of(row, line.file), license_of(row))
+
+
+def _refuse_different(chosen: Sequence[Message], rejected: Sequence[Message]) -> None:
+    for number, (one, other) in enumerate(zip(chosen, rejected, strict=False), start=1):
+        if one != other:
+            raise Malformed("rejected", f"differs from chosen before the last turn, in turn {number}")
+    raise Malformed("rejected", f"has {len(rejected) + 1} turns and chosen has {len(chosen) + 1}")
 
 
 def compared(
