@@ -56,12 +56,30 @@ def file_read(data: bytes) -> None:
                 archives.archive_unpack(path, Path(folder) / "files")
                 path = Path(folder) / "files"
             files.source_sample(path)
-            batch = batches.batch_of(1, files.source_open(path).records)
+            batch = batches.Batch(1)
+            for record in files.source_open(path).records:
+                batch.add(record)
         except InputInvalid:
             return
-    for cells in [one.cells for one in batch.prompts.values()] + [one.cells for one in batch.responses.values()]:
-        if "\x00" in cells or "\n" in cells:
-            raise AssertionError(f"Postgres would refuse this row: {cells!r}")
+    rows = [(one.said, (1, 2, 3, 5, 6)) for one in batch.prompts.values()]
+    rows += [(one.said, (0, 1, 2, 5)) for one in batch.responses.values()]
+    for said, texts in rows:
+        fields = fields_of(said)
+        if len(fields) != 7 or any("\x00" in fields[place].decode() for place in texts):
+            raise AssertionError(f"Postgres would refuse this row: {said!r}")
+
+
+def fields_of(said: bytes) -> list[bytes]:
+    """The fields of a part of a row of a binary COPY: each a length and so many bytes, -1 for none."""
+    fields, at = [], 0
+    while at < len(said):
+        length = int.from_bytes(said[at : at + 4], signed=True)
+        end = at + 4 + max(length, 0)
+        fields.append(said[at + 4 : end])
+        at = end
+    if at != len(said):
+        raise AssertionError(f"Postgres would refuse this row: {said!r}")
+    return fields
 
 
 def main() -> None:

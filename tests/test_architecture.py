@@ -71,7 +71,8 @@ RECIPES = ("sft", "reward", "dpo", "generate", "evaluate", "score", "merge", "pu
 SERVICES_IN_ORDER = (
     "events", "webhooks", "protocols", "entrance", "projects", "prompts", "renderings", "comparisons", "queue",
     "scores", "gold", "flags", "assignments", "checks", "judgments", "adjudication", "raters", "sittings", "snapshots",
-    "checkpoints", "rewards", "runs", "merges", "pushes", "scoring", "rounds", "import_batches", "imports",
+    "checkpoints", "rewards", "runs", "merges", "pushes", "scoring", "rounds", "import_rows",
+    "import_batches", "import_raters", "import_storage", "imports",
     "import_fetches", "tokens", "receipts", "figures", "dataset_files", "datasets", "sendings",
 )  # fmt: skip
 

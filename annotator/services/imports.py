@@ -24,14 +24,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotator import store
-from annotator.domain.formats.records import BadLine, JudgedComparison, Record
+from annotator.domain.formats.records import BadLine, Record
 from annotator.domain.lifecycles import LIVE_IMPORT, ImportState
 from annotator.domain.nearness import NearPrompts
 from annotator.exceptions import InputInvalid, StateNotAllowed, TiebreakError
 from annotator.models import Guideline, Import, Project, User
 from annotator.services.import_archives import archive_unpack, is_archive
-from annotator.services.import_batches import Batch, ImportCounts, batch_of, batch_store, tables_analyse
+from annotator.services.import_batches import Batch, ImportCounts
 from annotator.services.import_files import ENDINGS, MAX_FILE_BYTES, Source, source_open, source_sample
+from annotator.services.import_storage import batch_store, tables_analyse
 from annotator.services.projects import guideline_publish
 
 BATCH = 10_000  # judgments per transaction
@@ -272,33 +273,20 @@ def _guideline(project: Project, source: Source) -> Guideline | None:
 
 def _batches(project_id: int, records: Iterable[Record], *, start: int = 0) -> Iterator[Batch]:
     """The records behind the first `start` of them, some thousand judgments at a time."""
-    waiting: list[Record] = []
-    votes, characters, end = 0, 0, start
+    batch = Batch(project_id, end=start)
     for record in islice(records, start, None):
-        waiting.append(record)
-        end += 1
-        votes += len(record.votes) if isinstance(record, JudgedComparison) else 1
-        characters += _characters(record)
-        if votes >= BATCH or characters >= BATCH_CHARACTERS:
-            yield batch_of(project_id, waiting, end=end)
-            waiting, votes, characters = [], 0, 0
-    if waiting:
-        yield batch_of(project_id, waiting, end=end)
-
-
-def _characters(record: Record) -> int:
-    if isinstance(record, BadLine):
-        return 0
-    written = sum(len(message["content"]) for message in record.messages)
-    if isinstance(record, JudgedComparison):
-        return written + len(record.first.text) + len(record.second.text)
-    return written + sum(len(response.text) for response in record.responses)
+        batch.add(record)
+        if batch.judgments >= BATCH or batch.characters >= BATCH_CHARACTERS:
+            yield batch
+            batch = Batch(project_id, end=batch.end)
+    if batch.judgments:
+        yield batch
 
 
 def _seen(near: NearPrompts, batches: Iterator[Batch]) -> Iterator[Batch]:
     for batch in batches:
         for prompt in batch.prompts.values():
-            near.see(prompt.said)
+            near.see(prompt.turn)
         yield batch
 
 

@@ -26,7 +26,7 @@ from annotator.models import (
     RoundTally,
     User,
 )
-from annotator.services import import_batches, imports
+from annotator.services import import_storage, imports
 from annotator.services.import_batches import Batch
 from annotator.services.imports import (
     SILENT_AFTER,
@@ -94,7 +94,7 @@ def test_an_import_that_broke_off_goes_on_behind_the_last_row_that_is_in(
     rows: list[object] = [pair(1), "{one", pair(2), pair(3), "{two", pair(4), pair(5)]
     one = import_start(one=added(shop, *rows))
     seen: list[int] = []
-    store_it = import_batches.batch_store
+    store_it = import_storage.batch_store
 
     def dying(**given: Any) -> Any:
         if len(seen) == 2:
@@ -248,7 +248,7 @@ def test_wrong_counts_do_not_come_in(
 ) -> None:
     """Working in bulk is no way around the rules: each statement is recounted."""
     one = import_start(one=added(shop, pair(1)))
-    insert = import_batches._Storing._add_comparisons
+    insert = import_storage._Storing._add_comparisons
 
     def wrongly(*given: Any) -> Any:
         found = insert(*given)
@@ -256,7 +256,7 @@ def test_wrong_counts_do_not_come_in(
             cursor.execute(statement)
         return found
 
-    monkeypatch.setattr(import_batches._Storing, "_add_comparisons", wrongly)
+    monkeypatch.setattr(import_storage._Storing, "_add_comparisons", wrongly)
     with pytest.raises(IntegrityError) as caught, transaction.atomic():
         import_execute(import_id=one.pk)
 

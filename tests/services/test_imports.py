@@ -18,8 +18,9 @@ from annotator.exceptions import InputInvalid, RoundNotCollecting
 from annotator.models import Assignment, Comparison, Judgment, Project, Prompt, Response, Round, User
 from annotator.services import imports
 from annotator.services.comparisons import Placing
-from annotator.services.import_batches import ImportCounts, RaterNameTaken
+from annotator.services.import_batches import ImportCounts
 from annotator.services.import_files import MAX_EXPANSION, source_open
+from annotator.services.import_raters import RaterNameTaken
 from annotator.services.imports import MANY, preferences_import
 from annotator.services.projects import project_create
 from annotator.services.rounds import round_launch
