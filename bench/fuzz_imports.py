@@ -61,7 +61,7 @@ def file_read(data: bytes) -> None:
                 batch.add(record)
         except InputInvalid:
             return
-    rows = [(one.said, (1, 2, 3, 5, 6)) for one in batch.prompts.values()]
+    rows: list[tuple[bytes, tuple[int, ...]]] = [(one.said, (1, 2, 3, 5, 6)) for one in batch.prompts.values()]
     rows += [(one.said, (0, 1, 2, 5)) for one in batch.responses.values()]
     for said, texts in rows:
         fields = fields_of(said)

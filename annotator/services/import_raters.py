@@ -20,15 +20,16 @@ class RaterNameTaken(Conflict):
 
 
 def raters_for(project: Project, labels: Iterable[str]) -> dict[str, int]:
-    """Label in the file → id of the inactive user that stands for this rater."""
+    """Label in the file → id of the inactive user that stands for this rater, and stays until the transaction ends."""
     names = {label: rater_username(project, label) for label in labels}
-    users = {user.username: user for user in User.objects.filter(username__in=names.values())}
+    there = User.objects.select_for_update(no_key=True).order_by("pk")
+    users = {user.username: user for user in there.filter(username__in=names.values())}
     if missing := [name for name in names.values() if name not in users]:
         unusable = make_password(None)
         User.objects.bulk_create(
             (User(username=name, password=unusable, is_active=False) for name in missing), ignore_conflicts=True
         )
-        users |= {user.username: user for user in User.objects.filter(username__in=missing)}
+        users |= {user.username: user for user in there.filter(username__in=missing)}
     for user in users.values():
         if user.is_active:
             raise RaterNameTaken(
