@@ -22,7 +22,7 @@ SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 END = b"\xff\xff"
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # of Postgres
 VARCHAR = 1043  # what the elements of an array say that they are
-MANY = 10_000  # different words that are remembered: authors, sources and the like
+MANY = 1_000  # different words that are remembered: authors, sources and the like
 
 _length = Struct("!i").pack
 _bigint = Struct("!iq").pack
@@ -74,12 +74,15 @@ def microseconds(at: datetime) -> int:
 
 
 def prompt_said(
-    project_id: int, messages: Sequence[dict[str, str]], sha256: str, split: str, tags: Sequence[str], *words: str
-) -> bytes:
-    """`words` are its source and license."""
-    source, license = map(word, words)
-    tagged = array(tuple(tags))
-    return b"".join((_bigint(8, project_id), json(messages), text(sha256), word(split), tagged, source, license))
+    project_id: int, messages: Sequence[dict[str, str]], sha256: str, split: str, tags: tuple[str, ...], source: str,
+    license: str,
+) -> bytes:  # fmt: skip
+    return _bigint(8, project_id) + json(messages) + text(sha256) + _of_its_kind(split, tags, source, license)
+
+
+@lru_cache(maxsize=MANY)
+def _of_its_kind(split: str, tags: tuple[str, ...], source: str, license: str) -> bytes:
+    return text(split) + array(tags) + text(source) + text(license)
 
 
 def prompt_row(pk: int, now: int, said: bytes) -> bytes:
@@ -87,7 +90,7 @@ def prompt_row(pk: int, now: int, said: bytes) -> bytes:
 
 
 def response_said(data: bytes, sha256: str, author: str, label: bool | None) -> bytes:
-    return b"".join((_length(len(data)), data, text(sha256), _by_itself(author, label)))
+    return _length(len(data)) + data + text(sha256) + _by_itself(author, label)
 
 
 @lru_cache(maxsize=MANY)
@@ -131,9 +134,8 @@ def judgment_said(outcome: str, value: float | None, preset: str, answer: str) -
 def judgment_row(
     assignment_id: int, key: bytes, now: int, preferred_id: int | None, guideline: bytes, said: bytes, rationale: str
 ) -> bytes:
-    return b"".join((
-        _judgment(15, 8, assignment_id, 16, key, 8, now), reference(preferred_id), guideline, said, text(rationale)
-    ))  # fmt: skip
+    head = _judgment(15, 8, assignment_id, 16, key, 8, now)
+    return head + reference(preferred_id) + guideline + said + text(rationale)
 
 
 # --- fields --------------------------------------------------------------------
@@ -144,7 +146,9 @@ def text(value: str) -> bytes:
     return _length(len(data)) + data
 
 
-word = lru_cache(maxsize=MANY)(text)
+@lru_cache(maxsize=MANY)
+def word(value: str) -> bytes:
+    return text(value)
 
 
 def json(value: Any) -> bytes:
@@ -152,7 +156,6 @@ def json(value: Any) -> bytes:
     return _length(len(data) + 1) + b"\x01" + data  # the version of how a jsonb is sent
 
 
-@lru_cache(maxsize=MANY)
 def array(values: tuple[str, ...]) -> bytes:
     """A list of texts: its dimensions, whether there are nulls, the type of its elements, then length and bound."""
     data = Struct("!iii").pack(bool(values), 0, VARCHAR)

@@ -244,10 +244,16 @@ def chosen_over_rejected(
     if before != rejected[:-1]:
         _refuse_different(before, rejected[:-1])
     messages = checked_prompt(before, "chosen")
-    better = WrittenResponse(checked_text(chosen[-1]["content"], "chosen"), label_of(row, "chosen_model", "chosen"))
-    worse = WrittenResponse(
-        checked_text(rejected[-1]["content"], "rejected"), label_of(row, "rejected_model", "rejected")
-    )
+    answers = checked_text(chosen[-1]["content"], "chosen"), checked_text(rejected[-1]["content"], "rejected")
+    return one_over_other(line, row, messages, *answers, rater=rater)
+
+
+def one_over_other(
+    line: Line, row: Mapping[str, Any], messages: list[Message], chosen: str, rejected: str, *, rater: str
+) -> JudgedComparison:
+    """The comparison of two checked texts that answer a checked prompt; see `chosen_over_rejected`."""
+    better = WrittenResponse(chosen, label_of(row, "chosen_model", "chosen"))
+    worse = WrittenResponse(rejected, label_of(row, "rejected_model", "rejected"))
     if better.text.strip() == worse.text.strip():
         raise Malformed("rejected", "the same text as chosen, so there is nothing to prefer")
     coins = hashlib.sha256(f"{better.text}\x00{worse.text}".encode()).digest()[0]

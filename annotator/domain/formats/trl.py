@@ -26,11 +26,13 @@ from annotator.domain.formats.records import (
     WrittenResponse,
     answered,
     asked,
+    checked_prompt,
     checked_text,
     chosen_over_rejected,
     is_messages,
     label_of,
     messages_of,
+    one_over_other,
     text_of,
 )
 from annotator.domain.formats.rows import Format, Row
@@ -53,6 +55,10 @@ def read(line: Line, row: Row) -> Iterator[Record]:
     """A comparison, judged by its `label_origin` or by "trl"; or a prompt with one answer or none."""
     if "chosen" in row or "rejected" in row:
         prompt = _prompt_of(row)
+        if prompt and isinstance(row.get("chosen"), str) and isinstance(row.get("rejected"), str):  # as most are
+            answers = text_of(row, "chosen"), text_of(row, "rejected")
+            yield one_over_other(line, row, checked_prompt(prompt, "chosen"), *answers, rater="trl")
+            return
         chosen, rejected = _completion_of(row, "chosen", prompt), _completion_of(row, "rejected", prompt)
         yield chosen_over_rejected(line, row, chosen, rejected, rater="trl")
         return
