@@ -255,24 +255,6 @@ def test_postgres_knows_at_once_how_much_came_in(shop: Project, tmp_path: Path) 
     assert known >= {f"annotator_{noun}" for noun in nouns}
 
 
-def test_foreign_keys_are_looked_up_even_where_the_session_planned_to_read_a_small_table(
-    shop: Project, tmp_path: Path
-) -> None:
-    """A session that lived through an empty table made an import quadratic: minutes for six thousand pairs."""
-    imported(shop, written(tmp_path / "few.jsonl", *(row(number) for number in range(12))))
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
-        connection.check_constraints()  # so the plans of these checks are sequential, and kept
-        cursor.execute("SET LOCAL enable_indexscan = on; SET LOCAL enable_bitmapscan = on")
-        assert rows_passed() > 12 * 12
-        before = rows_passed()
-
-        imported(shop, written(tmp_path / "many.jsonl", *(row(number) for number in range(12, 200))))
-        connection.check_constraints()
-
-    assert rows_passed() - before < 1000
-
-
 def test_the_control_arm_is_drawn_as_in_a_round_that_was_planned(shop: Project, tmp_path: Path) -> None:
     Project.objects.update(control_share=0.5)
     shop.refresh_from_db()
@@ -283,17 +265,6 @@ def test_the_control_arm_is_drawn_as_in_a_round_that_was_planned(shop: Project, 
         planned = place(Comparison(round_id=comparison.round_id, first=comparison.first, second=comparison.second), [])
         assert comparison.is_control == planned.is_control
     assert 5 < Comparison.objects.filter(is_control=True).count() < 35
-
-
-def rows_passed() -> int:
-    """Rows of prompts and responses that this transaction read one after the other."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT sum(seq_tup_read)::int FROM pg_stat_xact_user_tables"
-            " WHERE relname IN ('annotator_prompt', 'annotator_response')"
-        )
-        (found,) = cursor.fetchone()
-    return int(found)
 
 
 # --- real data ----------------------------------------------------------------
