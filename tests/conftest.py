@@ -59,12 +59,15 @@ sys.addaudithook(refuse_the_network)
 
 @pytest.fixture(autouse=True)
 def nothing_kept() -> None:
-    """Each test has a database of its own, in which the same number is another row."""
+    """Each test has a database of its own, in which the same number is another row, and begins in English."""
+    from django.utils import translation
+
     from annotator import shells
     from annotator.selectors import kept
 
     kept.forget()
     shells.forget()
+    translation.deactivate()  # a request answered in this thread leaves its language behind
 
 
 @pytest.fixture
@@ -78,10 +81,11 @@ def store(settings: Any, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """One Chromium per worker, started by the first test that asks."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     from tests import chromium
 
+    expect.set_options(timeout=30_000)  # what is waited for nearly always comes at once; a busy machine may need longer
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.executable(), args=[*chromium.ARGUMENTS])
         yield browser
@@ -92,7 +96,7 @@ def browser() -> Iterator[Any]:
 def page(browser: Any, live_server: Any) -> Iterator[Any]:
     """A fresh window on the live server: `page.goto("/")`. Script errors and CSP violations fail the test."""
     context = browser.new_context(base_url=live_server.url)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))

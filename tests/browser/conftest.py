@@ -63,7 +63,7 @@ def window(browser: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
 
     def opened(**options: Any) -> Any:
         contexts.append(browser.new_context(base_url=live_server.url, **options))
-        contexts[-1].set_default_timeout(10_000)
+        contexts[-1].set_default_timeout(30_000)
         return contexts[-1].new_page()
 
     yield opened

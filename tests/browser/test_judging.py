@@ -42,7 +42,7 @@ def two_are_held_ahead(page: Any) -> None:
     expect(page.locator("body")).to_have_attribute("data-cards", re.compile(r"^\d+,\d+,\d+$"))
 
 
-def everything_is_sent(page: Any, timeout: float = 10_000) -> None:
+def everything_is_sent(page: Any, timeout: float = 30_000) -> None:
     expect(page.locator("body")).to_have_attribute("data-unsent", "", timeout=timeout)
 
 
