@@ -67,8 +67,11 @@ class Response(models.Model):
     prompt = models.ForeignKey(Prompt, models.CASCADE, related_name="responses")
     text = models.TextField()
     text_sha256 = models.CharField(max_length=64)
-    checkpoint = models.ForeignKey("annotator.Checkpoint", models.PROTECT, null=True, related_name="responses")
-    run = models.ForeignKey("annotator.Run", models.PROTECT, null=True, related_name="responses")
+    # What is imported has neither, and most is imported: both are found by indexes of what has one.
+    checkpoint = models.ForeignKey(
+        "annotator.Checkpoint", models.PROTECT, null=True, related_name="responses", db_index=False
+    )
+    run = models.ForeignKey("annotator.Run", models.PROTECT, null=True, related_name="responses", db_index=False)
     sample = models.PositiveSmallIntegerField(default=0)
     token_ids = ArrayField(models.IntegerField(), null=True)
     finish = models.CharField(max_length=10, blank=True)
@@ -94,6 +97,9 @@ class Response(models.Model):
                 condition=Q(run__isnull=True, checkpoint__isnull=True) | Q(run__isnull=False, checkpoint__isnull=False),
                 name="response_origin_is_whole",
             ),
+        ]
+        indexes = [
+            models.Index(fields=["checkpoint"], condition=Q(checkpoint__isnull=False), name="response_of_checkpoint"),
         ]
 
     def __str__(self) -> str:

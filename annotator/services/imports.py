@@ -6,10 +6,12 @@ and can be stopped and taken up again. `preferences_import` reads a source in on
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import islice
@@ -38,6 +40,7 @@ from annotator.services.projects import guideline_publish
 BATCH = 10_000  # judgments per transaction
 MANY = 1_000  # imported rows after which Postgres would plan for tables of another size
 BATCH_CHARACTERS = 16_000_000  # and no more text than that: ten thousand of the longest answers would be gigabytes
+NEW_OBJECTS = 20_000  # after which Python looks for garbage while a file is read
 SILENT_AFTER = timedelta(minutes=5)  # a worker that sends no heartbeat for so long is gone; checking a file sends none
 RING_AGAIN_AFTER = timedelta(seconds=30)
 MAX_ATTEMPTS = 5
@@ -292,8 +295,19 @@ def _seen(near: NearPrompts, batches: Iterator[Batch]) -> Iterator[Batch]:
 
 def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
     """The same, each read and hashed while the one before is being stored: Postgres works meanwhile."""
-    with ThreadPoolExecutor(1) as reader:
+    with _collected_seldom(), ThreadPoolExecutor(1) as reader:
         following = reader.submit(next, batches, None)
         while (batch := following.result()) is not None:
             following = reader.submit(next, batches, None)
             yield batch
+
+
+@contextmanager
+def _collected_seldom() -> Iterator[None]:
+    """A batch is a hundred thousand objects without cycles; searching them for some took a tenth of the reading."""
+    often, *others = gc.get_threshold()
+    gc.set_threshold(max(often, NEW_OBJECTS), *others)
+    try:
+        yield
+    finally:
+        gc.set_threshold(often, *others)
