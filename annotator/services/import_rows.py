@@ -58,7 +58,7 @@ JUDGMENT = Table(
     "annotator_judgment",
     (
         "assignment_id", "key", "created_at", "preferred_id", "guideline_id", "outcome", "value", "preset", "answer",
-        "criteria", "ratings", "reasons", "edited", "seconds", "rationale",
+        "criteria", "ratings", "reasons", "seconds", "rationale", "edited",
     ),
 )  # fmt: skip
 
@@ -127,15 +127,16 @@ def assignment_row(pk: int, now: int, comparison_id: int, rater_id: int, first_o
 def judgment_said(outcome: str, value: float | None, preset: str, answer: str) -> bytes:
     """All but what its rater wrote."""
     place = NULL if value is None else _float(8, value)
-    rest = json({}) + json({}) + json([]) + text("") + _float(8, 0.0)
+    rest = json({}) + json({}) + json([]) + _float(8, 0.0)
     return text(outcome) + place + text(preset) + text(answer) + rest
 
 
 def judgment_row(
-    assignment_id: int, key: bytes, now: int, preferred_id: int | None, guideline: bytes, said: bytes, rationale: str
-) -> bytes:
+    assignment_id: int, key: bytes, now: int, preferred_id: int | None, guideline: bytes, said: bytes,
+    rationale: str, edited: str,
+) -> bytes:  # fmt: skip
     head = _judgment(15, 8, assignment_id, 16, key, 8, now)
-    return head + reference(preferred_id) + guideline + said + text(rationale)
+    return head + reference(preferred_id) + guideline + said + text(rationale) + text(edited)
 
 
 # --- fields --------------------------------------------------------------------

@@ -208,7 +208,7 @@ class _Storing:
             if vote.outcome is Outcome.PREFER:
                 preferred = responses[entry.pair[(vote.value or 0.0) > 0]]
             said = judgment_said(vote.outcome, vote.value, PRESET, vote.answer)
-            yield judgment_row(pk, entry.key, now, preferred, guideline, said, vote.rationale)
+            yield judgment_row(pk, entry.key, now, preferred, guideline, said, vote.rationale, vote.edited)
 
     def _add_comparisons(self, round: Round, tallies: Mapping[Pair, _Tally], added: ImportCounts) -> dict[Pair, int]:
         """Pair → id of each comparison, with room for the votes that are about to be added."""

@@ -444,6 +444,7 @@ class Operations(Transport):
         format: Literal[
             "columns",
             "tiebreak",
+            "triples",
             "oasst",
             "label_studio",
             "argilla",

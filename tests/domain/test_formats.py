@@ -17,6 +17,7 @@ from annotator.domain.formats.hh import read_hh
 from annotator.domain.formats.lines import MAX_LINE_BYTES, Line, lines_of
 from annotator.domain.formats.records import MAX_CHARACTERS, BadLine, JudgedComparison, Record
 from annotator.domain.formats.sharegpt import read_sharegpt
+from annotator.domain.formats.triples import read_triples
 from annotator.domain.formats.trl import read_trl
 from annotator.domain.verdicts import Outcome
 
@@ -198,6 +199,32 @@ def gpt(value: object) -> dict[str, object]:
     return {"from": "gpt", "value": value}
 
 
+@pytest.mark.parametrize("edited", ["Yes!", [{"role": "assistant", "content": "Yes!"}]])
+def test_an_improved_answer_belongs_to_the_judgment_of_its_rater(edited: object) -> None:
+    judged = good(
+        read_triples, {"prompt": [USER], "edited": edited, "chosen": [YES], "rejected": "No.", "rater": "ann"}
+    )
+
+    assert preferred(judged) == "Yes."
+    assert [(vote.rater, vote.edited) for vote in judged.votes] == [("ann", "Yes!")]
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "reason"),
+    [
+        ({"prompt": "Hi?", "edited": " ", "chosen": "a", "rejected": "b"}, "edited", "empty"),
+        ({"prompt": "Hi?", "edited": [USER], "chosen": "a", "rejected": "b"}, "edited", "an assistant's turn"),
+        ({"prompt": "What?", "edited": [USER, YES], "chosen": "a", "rejected": "b"}, "edited", "another prompt"),
+        ({"prompt": "Hi?", "edited": None, "chosen": "a", "rejected": "b"}, "edited", "must be text"),
+    ],
+)
+def test_a_bad_triple_is_reported_with_its_field_and_reason(row: object, field: str, reason: str) -> None:
+    line = bad(read_triples, row)
+
+    assert line.field == field
+    assert reason in line.reason
+
+
 def test_a_sharegpt_row_becomes_a_comparison() -> None:
     row = {"conversations": ASKED, "chosen": gpt("Yes."), "rejected": gpt("No."), "system": "Be brief."}
     judged = good(read_sharegpt, row)
@@ -243,7 +270,7 @@ sides = transcripts | turns | json_values
 rows = st.fixed_dictionaries(
     {},
     optional={
-        "chosen": sides, "rejected": sides, "prompt": sides, "source": json_values,
+        "chosen": sides, "rejected": sides, "prompt": sides, "edited": sides, "source": json_values,
         "conversations": sides, "source_id": json_values, "tags": json_values, "label_origin": json_values,
     },
 )  # fmt: skip
@@ -254,7 +281,7 @@ garbage = (
 )
 
 
-@pytest.mark.parametrize("read", [read_hh, read_trl, read_sharegpt])
+@pytest.mark.parametrize("read", [read_hh, read_trl, read_sharegpt, read_triples])
 @settings(max_examples=50)
 @given(data=st.lists(garbage, max_size=4).map(b"\n".join))
 def test_any_line_is_read_or_reported(read: Reader, data: bytes) -> None:
@@ -330,6 +357,7 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm() -> None:
         ([b"{broken", {"chosen": hh("a"), "rejected": hh("b")}], "hh"),
         ([{"prompt": "Hi?", "chosen": "a", "rejected": "b"}], "trl"),
         ([{"chosen": [USER, YES], "rejected": [USER, NO]}], "trl"),
+        ([{"prompt": "Hi?", "edited": "c", "chosen": "a", "rejected": "b"}], "triples"),
         ([{"conversations": ASKED, "chosen": gpt("a"), "rejected": gpt("b")}], "sharegpt"),
         ([{"chosen": "a", "rejected": "b"}], None),
         ([{"instruction": "Hi?", "output": "a"}], "instructions"),

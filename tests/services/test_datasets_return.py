@@ -41,6 +41,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"messages": [*PROMPT, {"role": "assistant", "content": "x"}]},
     ],
     "prompts": [{"prompt": PROMPT, **FROM}, {"prompt": "Plain?"}],
+    "triples": [
+        {"prompt": PROMPT, "edited": "Best", "chosen": "Good", "rejected": "Bad", "rater": "ann", **FROM},
+        {"prompt": "Plain?", "edited": "Yes.", "chosen": "yes", "rejected": "no", "rejected_model": "m-2"},
+    ],
 }
 ROWS["reward"] = ROWS["preference"]
 ROWS["battles"] = ROWS["judgments"] = [
@@ -131,6 +135,16 @@ def test_every_vote_of_real_people_comes_back(owner: User, name: str) -> None:
     assert said(there) == said(here)
 
 
+def test_an_improved_answer_comes_back_with_its_judgment(owner: User, tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, ROWS["triples"])))
+    here = imported(owner, "here", tmp_path / "rows.jsonl")
+
+    there = imported(owner, "there", exported(here, "judgments", "jsonl"))
+
+    assert said(there) == said(here)
+    assert {row[-1] for row in said(there)} == {"Best", "Yes."}
+
+
 def said(project: Project) -> list[tuple[Any, ...]]:
     """Who said what of which answers, whatever the ids."""
     judgments = Judgment.objects.filter(assignment__comparison__round__project=project).values_list(
@@ -144,5 +158,6 @@ def said(project: Project) -> list[tuple[Any, ...]]:
         "value",
         "answer",
         "rationale",
+        "edited",
     )
     return sorted(judgments, key=repr)

@@ -25,6 +25,7 @@ from annotator.domain.formats.rows import Format, Row
 from annotator.domain.formats.scores import read_scores
 from annotator.domain.formats.sharegpt import read_sharegpt
 from annotator.domain.formats.tiebreak import read_tiebreak
+from annotator.domain.formats.triples import read_triples
 from annotator.domain.formats.trl import read_trl
 
 File = TypeVar("File")
@@ -34,8 +35,9 @@ LOOK_AT = 50  # lines: one bad line at the top must not hide the format
 ROWS: dict[str, Format] = {
     one.name: one
     for one in (
-        read_tiebreak, read_oasst, read_label_studio, read_argilla, read_openai, read_arena, read_alpaca, read_pandalm,
-        read_helpsteer, read_hh, read_sharegpt, read_questions, read_scores, read_pairs, read_trl, read_instructions,
+        read_tiebreak, read_triples, read_oasst, read_label_studio, read_argilla, read_openai, read_arena, read_alpaca,
+        read_pandalm, read_helpsteer, read_hh, read_sharegpt, read_questions, read_scores, read_pairs, read_trl,
+        read_instructions,
     )
 }  # fmt: skip
 FOLDERS = {

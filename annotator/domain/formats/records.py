@@ -51,6 +51,7 @@ class Vote(NamedTuple):
     answer         the raw word of the file
     first_on_left  the shown order; where the file does not know it, one that means nothing
     rationale      what the rater wrote
+    edited         the better answer as the rater improved it
     """
 
     file: str
@@ -61,6 +62,7 @@ class Vote(NamedTuple):
     answer: str
     first_on_left: bool
     rationale: str = ""
+    edited: str = ""
 
 
 class AnsweredPrompt(NamedTuple):
@@ -249,8 +251,9 @@ def chosen_over_rejected(
 
 
 def one_over_other(
-    line: Line, row: Mapping[str, Any], messages: list[Message], chosen: str, rejected: str, *, rater: str
-) -> JudgedComparison:
+    line: Line, row: Mapping[str, Any], messages: list[Message], chosen: str, rejected: str, *, rater: str,
+    edited: str = "",
+) -> JudgedComparison:  # fmt: skip
     """The comparison of two checked texts that answer a checked prompt; see `chosen_over_rejected`."""
     better = WrittenResponse(chosen, label_of(row, "chosen_model", "chosen"))
     worse = WrittenResponse(rejected, label_of(row, "rejected_model", "rejected"))
@@ -260,7 +263,7 @@ def one_over_other(
     chosen_first, first_on_left = bool(coins & 1), bool(coins & 2)
     vote = Vote(
         line.file, line.number, label_of(row, "label_origin", rater), Outcome.PREFER,
-        -1.0 if chosen_first else 1.0, "chosen", first_on_left,
+        -1.0 if chosen_first else 1.0, "chosen", first_on_left, edited=edited,
     )  # fmt: skip
     first, second = (better, worse) if chosen_first else (worse, better)
     tags = tags_of(row, *_unless_tagged(row, "source"))

@@ -2,7 +2,7 @@
 
 {"prompt": [message, …], "first", "second", "first_model", "second_model", "rater", "first_on_left",
  "outcome": "prefer" | "tie" | "both_good" | "both_bad" | "cannot_judge", "value", "answer", "rationale",
- "current", "excluded", …}
+ "edited", "current", "excluded", …}
 
 A judgment that was corrected later, or whose rater was excluded, is passed over: it counted for nothing.
 """
@@ -54,6 +54,7 @@ def read(line: Line, row: Row) -> Iterator[Record]:
         label_of(row, "answer", outcome.value)[:MAX_ANSWER],
         _flag(row, "first_on_left", True),
         text_of(row, "rationale") if row.get("rationale") else "",
+        text_of(row, "edited") if row.get("edited") and outcome is Outcome.PREFER else "",
     )
     prompt = checked_prompt(messages_of(row.get("prompt"), "prompt"), "prompt")
     yield JudgedComparison(prompt, first, second, (vote,), tags_of(row), source_of(row, line.file), license_of(row))

@@ -54,18 +54,18 @@ def fits(row: Row) -> bool:
 def read(line: Line, row: Row) -> Iterator[Record]:
     """A comparison, judged by its `label_origin` or by "trl"; or a prompt with one answer or none."""
     if "chosen" in row or "rejected" in row:
-        prompt = _prompt_of(row)
+        prompt = prompt_of(row)
         if prompt and isinstance(row.get("chosen"), str) and isinstance(row.get("rejected"), str):  # as most are
             answers = text_of(row, "chosen"), text_of(row, "rejected")
             yield one_over_other(line, row, checked_prompt(prompt, "chosen"), *answers, rater="trl")
             return
-        chosen, rejected = _completion_of(row, "chosen", prompt), _completion_of(row, "rejected", prompt)
+        chosen, rejected = completion_of(row, "chosen", prompt), completion_of(row, "rejected", prompt)
         yield chosen_over_rejected(line, row, chosen, rejected, rater="trl")
         return
     if "completion" in row:
-        conversation = _completion_of(row, "completion", _prompt_of(row))
+        conversation = completion_of(row, "completion", prompt_of(row))
     elif "prompt" in row:
-        conversation = _prompt_of(row)
+        conversation = prompt_of(row)
     elif "messages" in row:
         conversation = messages_of(row["messages"], "messages")
     else:
@@ -80,7 +80,7 @@ def read(line: Line, row: Row) -> Iterator[Record]:
     yield answered(line, row, conversation, responses, tags=("source", "type", "category"))
 
 
-def _prompt_of(row: Row) -> list[Message]:
+def prompt_of(row: Row) -> list[Message]:
     """The turns in `prompt`, none when the row has no such field."""
     prompt = row.get("prompt")
     if prompt is None:
@@ -96,7 +96,7 @@ def _prompt_of(row: Row) -> list[Message]:
     return turns
 
 
-def _completion_of(row: Row, field: str, prompt: list[Message]) -> list[Message]:
+def completion_of(row: Row, field: str, prompt: list[Message]) -> list[Message]:
     """The whole conversation of one side."""
     if field not in row:
         raise Malformed(field, "missing")
