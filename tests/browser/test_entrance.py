@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from annotator.models import Acknowledgement, Assignment, Flag, Judgment, Member, Round, Sitting, User
 from annotator.services.entrance import member_shown_around
 from annotator.services.projects import guideline_publish, project_update
+from tests.browser.harm import harm_in
 from tests.browser.test_judging import JUDGE, READING, answers, everything_is_sent, pressed, two_are_held_ahead
 from tests.cast import Cast
 from tests.factories import gold_of
@@ -23,8 +23,7 @@ SignIn = Callable[[Any, User], None]
 
 
 def no_harm(page: Any) -> None:
-    found = Axe().run(page).response["violations"]
-    assert [f"{one['id']}: {one['nodes'][0]['html']}" for one in found] == []
+    assert harm_in(page) == []
 
 
 @pytest.fixture

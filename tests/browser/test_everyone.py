@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from playwright.sync_api import expect
 
 from annotator.domain.protocols import PRESETS
 from annotator.models import Round, User
 from annotator.services.protocols import protocol_publish
+from tests.browser.harm import harm_in
 from tests.browser.test_judging import JUDGE, READING, pressed
 from tests.cast import Cast
 
@@ -127,8 +127,7 @@ def test_a_rater_judges_in_their_language_and_a_stays_on_the_left(
     assert page.evaluate("document.documentElement.scrollWidth") == 1280
     if code != "en":
         expect(first).not_to_contain_text("is better")
-    found = Axe().run(page).response["violations"]
-    assert [f"{one['id']}: {one['nodes'][0]['html']}" for one in found] == []
+    assert harm_in(page) == []
     page.wait_for_timeout(READING)
     pressed(page, "a")
     expect(page.locator("#receipt")).to_have_text(re.compile(r"\S"))
