@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from annotator.domain.verdicts import Outcome, Verdict
 
@@ -40,6 +41,7 @@ def target_of(verdicts: Sequence[Verdict]) -> Target | None:
     return target_of_counts(first, len(decided) - first, len(counted) - len(decided), strength)
 
 
+@lru_cache(maxsize=4096)
 def target_of_counts(first: int, second: int, equal: int, strength: float) -> Target | None:
     """The same of votes that were counted: for first, for second, for neither; `strength` is the sum of |value|."""
     votes = first + second + equal

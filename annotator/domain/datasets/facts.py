@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from annotator.domain.aggregation import Target
@@ -110,6 +111,12 @@ class Said(NamedTuple):
     supersedes: int
     is_current: bool
     is_excluded: bool
+
+
+# From a tuple of their fields, without the call of a Python function that `Pair(…)` and `Pair._make` are.
+asked_made: Callable[[tuple[Any, ...]], Asked] = partial(tuple.__new__, Asked)
+answer_made: Callable[[tuple[Any, ...]], Answer] = partial(tuple.__new__, Answer)
+pair_made: Callable[[tuple[Any, ...]], Pair] = partial(tuple.__new__, Pair)
 
 
 def told(text: str) -> list[Message]:

@@ -10,7 +10,7 @@ adjudicated    whether one person decided it where the votes left it open
 from __future__ import annotations
 
 from annotator.domain.datasets.columns import ORIGIN, Columns, Holds
-from annotator.domain.datasets.facts import Pair, Rows, told
+from annotator.domain.datasets.facts import Pair, Rows
 
 COLUMNS: Columns = {
     "prompt": Holds.MESSAGES,
@@ -30,28 +30,29 @@ COLUMNS: Columns = {
 
 
 def of_pair(pair: Pair) -> Rows:
-    """One literal, because a million rows pass here."""
-    target, asked = pair.target, pair.asked
+    """Names and one literal, because a million rows pass here."""
+    id_, round, asked, first, second, target, _votes, _good, _bad, is_adjudicated, _edits = pair
     if target is None or target.prefer_first == 0.5:
         return ()
+    _, sha256, messages, _split, tags, source, license = asked
     is_first = target.prefer_first > 0.5
-    chosen, rejected = (pair.first, pair.second) if is_first else (pair.second, pair.first)
+    (_, chosen, chosen_model), (_, rejected, rejected_model) = (first, second) if is_first else (second, first)
     row = {
-        "prompt": asked.messages,
-        "chosen": told(chosen.text),
-        "rejected": told(rejected.text),
+        "prompt": messages,
+        "chosen": [{"role": "assistant", "content": chosen}],
+        "rejected": [{"role": "assistant", "content": rejected}],
         "margin": target.strength,
         "weight": target.weight,
         "vote_fraction": target.prefer_first if is_first else 1 - target.prefer_first,
         "tie_fraction": target.tie_share,
-        "adjudicated": pair.is_adjudicated,
-        "chosen_model": chosen.model,
-        "rejected_model": rejected.model,
-        "comparison": pair.id,
-        "round": pair.round,
-        "prompt_id": asked.sha256,
-        "source": asked.source,
-        "license": asked.license,
-        "tags": asked.tags,
+        "adjudicated": is_adjudicated,
+        "chosen_model": chosen_model,
+        "rejected_model": rejected_model,
+        "comparison": id_,
+        "round": round,
+        "prompt_id": sha256,
+        "source": source,
+        "license": license,
+        "tags": tags,
     }
-    return ((pair.id, row),)
+    return ((id_, row),)
