@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -12,13 +13,16 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 from django.db.models import Field, JSONField, Model
+from psycopg.abc import Transformer as Loading
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 from psycopg.rows import TupleRow
 
 PREPARES = not settings.DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"]
 READ = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+BINARY = 1
 PLACE = re.compile(r"%(?:\((\w+)\))?s")
 
 
@@ -44,15 +48,43 @@ def rows(statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> lis
             return cursor.fetchall() if result and result.nfields else []
 
 
-def stream(statement: str, parameters: Sequence[Any] | dict[str, Any], *, size: int = 1000) -> Iterator[TupleRow]:
-    """The same, `size` rows in memory at a time, while Postgres works on the next ones; JSON comes as text.
+class Ahead:
+    """Statements that Postgres answers in a thread, while the caller still works on what it answered before.
 
-    It is one statement, so a pooler may share the connection. Until its end the connection does nothing else.
+    They run one after the other on Django's own connection and inside its transaction. What else wants the
+    connection meanwhile waits for its turn, unless it is `rows`, which must not be called before the answer is taken.
+    Nothing is prepared, so a pooler may share the connection. JSON comes as text.
     """
-    connection.ensure_connection()
-    ours: psycopg.Connection[TupleRow] = connection.connection
-    with connection.wrap_database_errors, psycopg.Cursor(ours) as cursor:
-        yield from cursor.stream(statement, parameters, size=size)
+
+    def __enter__(self) -> Ahead:
+        rows("SELECT")  # a transaction that has yet to begin begins here
+        self.ours: psycopg.Connection[TupleRow] = connection.connection
+        self.adapting = Transformer(self.ours.adapters)
+        self.thread = ThreadPoolExecutor(1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.thread.shutdown(cancel_futures=True)
+
+    def asked(self, statements: Sequence[str], parameters: dict[str, Any]) -> Callable[[], list[list[TupleRow]]]:
+        """What takes the rows of each statement, once they are there. Raises as Django's own cursors do."""
+        sent = []
+        for statement in statements:
+            numbered, order = _numbered(statement)
+            values = self.adapting.dump_sequence([parameters[name] for name in order], [PyFormat.TEXT] * len(order))
+            sent.append((numbered, cast("Sequence[bytes]", values)))
+        coming = self.thread.submit(self._results, sent)
+
+        def taken() -> list[list[TupleRow]]:
+            with connection.wrap_database_errors:
+                return [_loaded(self.adapting, result) for result in coming.result()]
+
+        return taken
+
+    def _results(self, sent: Sequence[tuple[bytes, Sequence[bytes]]]) -> list[PGresult]:
+        """Without a line of Python for each row: the thread leaves the interpreter to the caller."""
+        with self.ours.lock:
+            return [self.ours.pgconn.exec_params(statement, values, result_format=BINARY) for statement, values in sent]
 
 
 class _Prepared:
@@ -78,16 +110,28 @@ def _rows_prepared(
     values = [parameters[place] for place in order] if isinstance(parameters, dict) else parameters
     adapting = known.adapting
     sent = cast("Sequence[bytes]", adapting.dump_sequence(values, [PyFormat.TEXT] * len(values)))  # None stays NULL
-    result = ours.pgconn.exec_prepared(name, sent)
+    return _loaded(known.adapting, ours.pgconn.exec_prepared(name, sent))
+
+
+def _loaded(adapting: Loading, result: PGresult) -> list[TupleRow]:
     if result.status not in READ:
         raise error_from_result(result, encoding="utf-8")
     adapting.set_pgresult(result)
-    found_rows = adapting.load_rows(0, result.ntuples, tuple) if result.ntuples else []
+    found = adapting.load_rows(0, result.ntuples, tuple) if result.ntuples else []
     adapting.set_pgresult(None)  # or the connection would hold it
-    return found_rows
+    return found
 
 
 def _prepare(ours: psycopg.Connection[TupleRow], statement: str, name: bytes) -> tuple[bytes, list[str]]:
+    numbered, order = _numbered(statement)
+    result = ours.pgconn.prepare(name, numbered)
+    if result.status not in READ:
+        raise error_from_result(result, encoding="utf-8")
+    return name, order
+
+
+def _numbered(statement: str) -> tuple[bytes, list[str]]:
+    """With its places as Postgres names them, and what stands in each of these."""
     order: list[str] = []
 
     def numbered(place: re.Match[str]) -> str:
@@ -96,10 +140,7 @@ def _prepare(ours: psycopg.Connection[TupleRow], statement: str, name: bytes) ->
             return f"${len(order)}"
         return f"${order.index(place[1]) + 1}"
 
-    result = ours.pgconn.prepare(name, PLACE.sub(numbered, statement).replace("%%", "%").encode())
-    if result.status not in READ:
-        raise error_from_result(result, encoding="utf-8")
-    return name, order
+    return PLACE.sub(numbered, statement).replace("%%", "%").encode(), order
 
 
 class Part:

@@ -1,12 +1,16 @@
-"""What a dataset is made of, streamed: facts in the order of their prompts, some thousand in memory at a time.
+"""What a dataset is made of: facts in the order of their prompts, some thousand in memory at a time.
 
-Prompts are walked by ranges of their ids; each range is one statement whose rows are streamed. What is read belongs to
-one moment: judgments up to the newest one when the walk began, and those that count are the ones that none of
-these replaced. Writing goes on meanwhile.
+Prompts are walked by ranges of their ids. Of a range each statement reads one table, by ids that an array holds, and
+what belongs together is put together here: so Postgres walks an index once from left to right, however many projects,
+rounds or judgments there are, and no statistics can lead it to another plan. Meanwhile the range before is written.
+
+What is read belongs to one moment: judgments up to the newest one when the walk began, and those that count are the
+ones that none of these replaced. Writing goes on meanwhile.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,18 +20,29 @@ from django.db.models import Exists, Max, Min, OuterRef
 from django.utils.crypto import salted_hmac
 
 from annotator.domain.aggregation import Consensus, Target, target_adjudicated, target_of_counts, targets_of
-from annotator.domain.datasets.facts import Answer, Asked, Edit, Lone, Pair, Said
+from annotator.domain.datasets.facts import (
+    Answer,
+    Asked,
+    Edit,
+    Lone,
+    Pair,
+    Said,
+    answer_made,
+    asked_made,
+    pair_made,
+)
 from annotator.domain.datasets.filters import Filters
 from annotator.domain.lifecycles import RoundState
 from annotator.domain.verdicts import Outcome, Verdict
-from annotator.models import Assignment, Checkpoint, Dataset, Judgment, Project, Prompt, User
+from annotator.models import Adjudication, Assignment, Dataset, Judgment, Project, Prompt, User
 from annotator.selectors.exclusion import excluded_of
 from annotator.selectors.judgments import judgments_of_project
-from annotator.sql import stream
+from annotator.sql import Ahead
 
-PROMPTS = 5000  # ids in a range
+FEW, MANY = 50, 2000  # ids of prompts in the first range, and in one at most
+ROWS = 5000  # of a range that are aimed at
 PAGE = 30
-NOTHING = Asked(0, "", [], "", [], "", "")
+NOBODY = (0, 0, 0, 0, 0, 0, 0.0, None)  # what is counted where nobody's judgment counts
 DEMONSTRATION = "demonstration"  # the author whom imports of conversations name
 
 
@@ -50,7 +65,10 @@ class Moment:
 
     until     id of the newest judgment
     first, last  ids of the project's prompts
+    rounds    id → number of those that are wanted
     excluded  raters whose judgments do not count
+    protocols, guidelines  id → version
+    decided   comparison → outcome and value that one person found
     agreed    comparison → target, where the consensus looks at all of them together
     """
 
@@ -59,8 +77,11 @@ class Moment:
     until: int
     first: int
     last: int
+    rounds: dict[int, int]
     excluded: list[int]
-    models: dict[int, str]
+    protocols: dict[int, int]
+    guidelines: dict[int, int]
+    decided: dict[int, tuple[str, float | None]]
     agreed: dict[int, Target]
     names: dict[int, str]
 
@@ -71,7 +92,7 @@ class Moment:
             "last": last,
             "until": self.until,
             "excluded": self.excluded,
-            "rounds": list(self.filters.rounds),
+            "rounds": list(self.rounds),
             "tags": list(self.filters.tags),
             "demonstration": DEMONSTRATION,
         }
@@ -98,11 +119,27 @@ def moment_of(project: Project, filters: Filters) -> Moment:
         until=newest or 0,
         first=ids["first"] or 0,
         last=ids["last"] or -1,
+        rounds=_rounds(project, filters),
         excluded=sorted(excluded_of(project)),
-        models=dict(Checkpoint.objects.filter(project=project).values_list("pk", "name")),
+        protocols=dict(project.protocols.values_list("pk", "version")),
+        guidelines=dict(project.guidelines.values_list("pk", "version")),
+        decided=_decided(project),
         agreed=_agreed(project, filters.consensus),
         names=_user_names(project) if filters.named else {},
     )
+
+
+def _rounds(project: Project, filters: Filters) -> dict[int, int]:
+    found = project.rounds.exclude(state=RoundState.ABANDONED)
+    if filters.rounds:
+        found = found.filter(number__in=filters.rounds)
+    return dict(found.values_list("pk", "number"))
+
+
+def _decided(project: Project) -> dict[int, tuple[str, float | None]]:
+    """One by one by a person, so they are few."""
+    found = Adjudication.objects.current().filter(comparison__round__project=project)
+    return {pk: (outcome, value) for pk, outcome, value in found.values_list("comparison", "outcome", "value")}
 
 
 def _user_names(project: Project) -> dict[int, str]:
@@ -121,12 +158,6 @@ def _agreed(project: Project, consensus: Consensus) -> dict[int, Target]:
     return {pk: target for pk, target in found if target is not None}
 
 
-def ranges(moment: Moment) -> Iterator[tuple[int, int]]:
-    """The ids of the project's prompts, some thousand at a time."""
-    for first in range(moment.first, moment.last + 1, PROMPTS):
-        yield first, min(first + PROMPTS - 1, moment.last)
-
-
 def versions_asked(moment: Moment, what: str) -> list[int]:
     """The versions of the guideline, or of the protocol, under which the judgments were given."""
     asked = Judgment.objects.filter(pk__lte=moment.until, **{f"{what}__project": moment.project})
@@ -135,155 +166,215 @@ def versions_asked(moment: Moment, what: str) -> list[int]:
     return sorted(asked.order_by().values_list(f"{what}__version", flat=True).distinct())
 
 
-# --- facts of one range --------------------------------------------------------
+# --- facts, a range after the other -----------------------------------------------
 
 
-def pairs_in(moment: Moment, first: int, last: int) -> Iterator[Pair]:
+def _walked(moment: Moment, *statements: str) -> Iterator[tuple[float, list[list[Any]]]]:
+    """What each statement finds of a range, with the share of the ids that are done after it.
+
+    How many prompts a range has follows from what the one before it held.
+    """
+    first, size = moment.first, FEW
+    if first > moment.last:
+        return
+    with Ahead() as ahead:
+        last = min(first + size - 1, moment.last)
+        taken = ahead.asked(statements, moment.parameters(first, last))
+        while True:
+            found, done = taken(), (last - moment.first + 1) / (moment.last - moment.first + 1)
+            if last < moment.last:
+                size = min(max(size * ROWS // (1 + max(map(len, found))), 1), 4 * size, MANY)
+                first, last = last + 1, min(last + size, moment.last)
+                taken = ahead.asked(statements, moment.parameters(first, last))
+            yield done, found
+            if done == 1:
+                return
+
+
+def pairs_walked(moment: Moment) -> Iterator[tuple[float, Iterator[Pair]]]:
     """The judged comparisons in play, with what their judgments teach together."""
-    models, agreed, asked = moment.models, moment.agreed, NOTHING
-    for (
-        id_, number, prompt, sha256, messages, split, tags, source, license,
-        one, one_text, one_by, one_author, two, two_text, two_by, two_author,
-        for_first, for_second, ties, good, bad, strength, edits, decided, value,
-    ) in stream(PAIRS, moment.parameters(first, last)):  # fmt: skip
-        if prompt != asked.id:
-            asked = Asked(prompt, sha256, orjson.loads(messages), split, tags, source, license)
-        target = target_of_counts(for_first, for_second, ties + good + bad, strength)
+    for done, (compared, asked, answered, voted) in _walked(moment, COMPARED, ASKED, ANSWERED, VOTED):
+        yield done, _pairs(moment, compared, _asked(asked), _answers(answered), voted)
+
+
+def _pairs(
+    moment: Moment, compared: list[Any], asked: dict[int, Asked], answers: dict[int, Answer], voted: list[Any]
+) -> Iterator[Pair]:
+    rounds, agreed, decided = moment.rounds, moment.agreed, moment.decided
+    votes = {row[0]: row for row in voted}
+    for id_, round, prompt, one, two in compared:
+        if prompt not in asked:
+            continue
+        _, for_first, for_second, ties, good, bad, strength, edits = votes.get(id_, NOBODY)
+        level = ties + good + bad
+        target = target_of_counts(for_first, for_second, level, strength)
         if agreed and target is not None:
             target = agreed.get(id_, target)
-        if decided is not None:
-            target = target_adjudicated(Verdict(Outcome(decided), value), target)
-        yield Pair(
-            id_,
-            number,
-            asked,
-            Answer(one, one_text, models[one_by] if one_by else one_author),
-            Answer(two, two_text, models[two_by] if two_by else two_author),
-            target,
-            for_first + for_second + ties + good + bad,
-            good,
-            bad,
-            decided is not None,
-            _edits(moment, edits) if edits else (),
+        if id_ in decided:
+            outcome, value = decided[id_]
+            target = target_adjudicated(Verdict(Outcome(outcome), value), target)
+        yield pair_made(
+            (
+                id_,
+                rounds[round],
+                asked[prompt],
+                answers[one],
+                answers[two],
+                target,
+                for_first + for_second + level,
+                good,
+                bad,
+                id_ in decided,
+                _edits(moment, edits) if edits else (),
+            )
         )
 
 
 def _edits(moment: Moment, found: str) -> list[Edit]:
     return [
-        Edit(judgment, moment.rater(rater), of_first, text) for judgment, rater, of_first, text in orjson.loads(found)
+        Edit(judgment, moment.rater(rater), of_first, text)
+        for judgment, rater, of_first, text in sorted(orjson.loads(found))
     ]
 
 
-def said_in(moment: Moment, first: int, last: int) -> Iterator[Said]:
+def said_walked(moment: Moment) -> Iterator[tuple[float, Iterator[Said]]]:
     """Every judgment of the comparisons in play, also what was corrected and who was excluded."""
-    models, asked = moment.models, NOTHING
-    for (
-        id_, comparison, number, prompt, sha256, messages, split, tags, source, license,
-        one, one_text, one_by, one_author, two, two_text, two_by, two_author,
-        rater, on_left, outcome, value, answer, preset, protocol, guideline, criteria, ratings,
-        reasons, rationale, edited, seconds, created_at, supersedes, current, excluded,
-    ) in stream(SAID, moment.parameters(first, last)):  # fmt: skip
-        if prompt != asked.id:
-            asked = Asked(prompt, sha256, orjson.loads(messages), split, tags, source, license)
-        yield Said(
-            id_,
-            comparison,
-            number,
-            asked,
-            Answer(one, one_text, models[one_by] if one_by else one_author),
-            Answer(two, two_text, models[two_by] if two_by else two_author),
-            moment.rater(rater),
-            on_left,
-            outcome,
-            value,
-            answer,
-            preset,
-            protocol or 0,
-            guideline or 0,
-            orjson.loads(criteria),
-            orjson.loads(ratings),
-            orjson.loads(reasons),
-            rationale,
-            edited,
-            seconds,
-            created_at.isoformat(),
-            supersedes or 0,
-            current,
-            excluded,
+    for done, (compared, asked, answered, said) in _walked(moment, COMPARED, ASKED, ANSWERED, SAID):
+        yield done, _said(moment, compared, _asked(asked), _answers(answered), said)
+
+
+def _said(
+    moment: Moment, compared: list[Any], asked: dict[int, Asked], answers: dict[int, Answer], found: list[Any]
+) -> Iterator[Said]:
+    excluded, replaced = set(moment.excluded), {row[-1] for row in found}
+    said = defaultdict(list)
+    for row in found:
+        said[row[0]].append(row[1:])
+    for comparison, round, prompt, one, two in compared:
+        if prompt not in asked:
+            continue
+        for (
+            rater, on_left, id_, outcome, value, answer, preset, protocol, guideline, criteria, ratings,
+            reasons, rationale, edited, seconds, created_at, supersedes,
+        ) in said[comparison]:  # fmt: skip
+            yield Said(
+                id_,
+                comparison,
+                moment.rounds[round],
+                asked[prompt],
+                answers[one],
+                answers[two],
+                moment.rater(rater),
+                on_left,
+                outcome,
+                value,
+                answer,
+                preset,
+                moment.protocols.get(protocol, 0),
+                moment.guidelines.get(guideline, 0),
+                orjson.loads(criteria),
+                orjson.loads(ratings),
+                orjson.loads(reasons),
+                rationale,
+                edited,
+                seconds,
+                created_at.isoformat(),
+                supersedes or 0,
+                id_ not in replaced,
+                rater in excluded,
+            )
+
+
+def lone_walked(moment: Moment) -> Iterator[tuple[float, Iterator[Lone]]]:
+    """Imported answers that are labelled, and demonstrations."""
+    for done, (found, asked) in _walked(moment, LONE, ASKED_LONE):
+        prompts = _asked(asked)
+        yield (
+            done,
+            (
+                Lone(prompts[prompt], Answer(id_, text, author), label)
+                for prompt, id_, text, author, label in found
+                if prompt in prompts
+            ),
         )
 
 
-def lone_in(moment: Moment, first: int, last: int) -> Iterator[Lone]:
-    """Imported answers that are labelled, and demonstrations."""
-    for id_, sha256, messages, split, tags, source, license, answer, text, author, label in stream(
-        LONE, moment.parameters(first, last)
-    ):
-        asked = Asked(id_, sha256, orjson.loads(messages), split, tags, source, license)
-        yield Lone(asked, Answer(answer, text, author), label)
+def prompts_walked(moment: Moment) -> Iterator[tuple[float, Iterator[Asked]]]:
+    for done, (asked,) in _walked(moment, ASKED_ALL):
+        yield done, iter(_asked(asked).values())
 
 
-def prompts_in(moment: Moment, first: int, last: int) -> Iterator[Asked]:
-    for id_, sha256, messages, split, tags, source, license in stream(ASKED, moment.parameters(first, last)):
-        yield Asked(id_, sha256, orjson.loads(messages), split, tags, source, license)
+def _asked(found: list[Any]) -> dict[int, Asked]:
+    loads = orjson.loads
+    return {
+        id_: asked_made((id_, sha256, loads(messages), split, tags, source, license))
+        for id_, sha256, messages, split, tags, source, license in found
+    }
 
 
-PROMPT = "p.id, p.content_sha256, p.messages, p.split, p.tags, p.source, p.license"
-SIDES = "f.id, f.text, f.checkpoint_id, f.author, s.id, s.text, s.checkpoint_id, s.author"
-WANTED = """
-       p.project_id = %(project)s AND p.gold_id IS NULL AND p.id BETWEEN %(first)s AND %(last)s
-   AND (%(tags)s::text[] = '{}' OR p.tags && %(tags)s::varchar[])
-"""
+def _answers(found: list[Any]) -> dict[int, Answer]:
+    return {row[0]: answer_made(row) for row in found}
+
+
+# The comparisons of a range that are in play.
 IN_PLAY = """
-  FROM annotator_prompt p
-  JOIN annotator_comparison c ON c.prompt_id = p.id
-  JOIN annotator_round r ON r.id = c.round_id
-  JOIN annotator_response f ON f.id = c.first_id
-  JOIN annotator_response s ON s.id = c.second_id
+  FROM annotator_comparison c
+ WHERE c.prompt_id BETWEEN %(first)s AND %(last)s AND c.round_id = ANY(%(rounds)s::bigint[])
+   AND c.gold_id IS NULL AND c.set_aside_at IS NULL AND c.answered > 0
 """
-ARE_WANTED = f"""
- WHERE {WANTED}
-   AND c.gold_id IS NULL AND c.set_aside_at IS NULL AND c.answered > 0 AND r.state <> 'abandoned'
-   AND (%(rounds)s::int[] = '{{}}' OR r.number = ANY(%(rounds)s::int[]))
+COMPARED = f"SELECT c.id, c.round_id, c.prompt_id, c.first_id, c.second_id {IN_PLAY} ORDER BY c.prompt_id, c.id"
+ANSWERED = f"""
+SELECT r.id, r.text,
+       CASE WHEN r.checkpoint_id IS NULL THEN r.author
+            ELSE (SELECT k.name FROM annotator_checkpoint k WHERE k.id = r.checkpoint_id) END
+  FROM annotator_response r
+ WHERE r.id = ANY(ARRAY(SELECT unnest(ARRAY[c.first_id, c.second_id]) {IN_PLAY}))
 """
-# Whether no judgment of this moment replaced it.
-CURRENT = """
-NOT EXISTS (SELECT FROM annotator_judgment n WHERE n.supersedes_id = j.id AND n.id <= %(until)s)
-"""
-PAIRS = f"""
-SELECT c.id, r.number, {PROMPT}, {SIDES}, v.*, d.outcome, d.value
-  {IN_PLAY}
+# Of an assignment the newest judgment of this moment counts: a later one corrects an earlier one. LIMIT also keeps
+# Postgres from reading all judgments there are to join them by hash.
+VOTED = f"""
+SELECT a.comparison_id,
+       count(*) FILTER (WHERE j.value < 0), count(*) FILTER (WHERE j.value > 0),
+       count(*) FILTER (WHERE j.outcome = 'tie'), count(*) FILTER (WHERE j.outcome = 'both_good'),
+       count(*) FILTER (WHERE j.outcome = 'both_bad'), coalesce(sum(abs(j.value)), 0),
+       (jsonb_agg(jsonb_build_array(j.id, a.rater_id, j.value < 0, j.edited))
+         FILTER (WHERE j.edited <> '' AND j.outcome = 'prefer'))::text
+  FROM annotator_assignment a
  CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE j.value < 0), count(*) FILTER (WHERE j.value > 0),
-           count(*) FILTER (WHERE j.outcome = 'tie'), count(*) FILTER (WHERE j.outcome = 'both_good'),
-           count(*) FILTER (WHERE j.outcome = 'both_bad'), coalesce(sum(abs(j.value)), 0),
-           jsonb_agg(jsonb_build_array(j.id, a.rater_id, j.value < 0, j.edited) ORDER BY j.id)
-             FILTER (WHERE j.edited <> '' AND j.outcome = 'prefer')
-      FROM annotator_assignment a JOIN annotator_judgment j ON j.assignment_id = a.id
-     WHERE a.comparison_id = c.id AND j.id <= %(until)s AND NOT j.is_check
-       AND a.rater_id <> ALL(%(excluded)s::bigint[]) AND {CURRENT}
- ) v
-  LEFT JOIN annotator_adjudication d ON d.comparison_id = c.id
-   AND NOT EXISTS (SELECT FROM annotator_adjudication n WHERE n.supersedes_id = d.id)
-  {ARE_WANTED}
- ORDER BY p.id, c.id
+    SELECT j.id, j.outcome, j.value, j.edited
+      FROM annotator_judgment j
+     WHERE j.assignment_id = a.id AND j.id <= %(until)s AND NOT j.is_check
+     ORDER BY j.id DESC
+     LIMIT 1
+ ) j
+ WHERE a.comparison_id = ANY(ARRAY(SELECT c.id {IN_PLAY})) AND a.rater_id <> ALL(%(excluded)s::bigint[])
+ GROUP BY a.comparison_id
 """
 SAID = f"""
-SELECT j.id, c.id, r.number, {PROMPT}, {SIDES}, a.rater_id, a.first_on_left, j.outcome, j.value, j.answer, j.preset,
-       o.version, g.version, j.criteria, j.ratings, j.reasons, j.rationale, j.edited, j.seconds, j.created_at,
-       j.supersedes_id, {CURRENT}, a.rater_id = ANY(%(excluded)s::bigint[])
-  {IN_PLAY}
-  JOIN annotator_assignment a ON a.comparison_id = c.id
-  JOIN annotator_judgment j ON j.assignment_id = a.id AND j.id <= %(until)s AND NOT j.is_check
-  LEFT JOIN annotator_protocol o ON o.id = j.protocol_id
-  LEFT JOIN annotator_guideline g ON g.id = j.guideline_id
-  {ARE_WANTED}
- ORDER BY p.id, c.id, j.id
+SELECT a.comparison_id, a.rater_id, a.first_on_left, j.*
+  FROM annotator_assignment a
+ CROSS JOIN LATERAL (
+    SELECT j.id, j.outcome, j.value, j.answer, j.preset, j.protocol_id, j.guideline_id, j.criteria::text,
+           j.ratings::text, j.reasons::text, j.rationale, j.edited, j.seconds, j.created_at, j.supersedes_id
+      FROM annotator_judgment j
+     WHERE j.assignment_id = a.id AND j.id <= %(until)s AND NOT j.is_check
+    OFFSET 0
+ ) j
+ WHERE a.comparison_id = ANY(ARRAY(SELECT c.id {IN_PLAY}))
+ ORDER BY j.id
 """
-LONE = f"""
-SELECT {PROMPT}, f.id, f.text, f.author, f.label
+PROMPT = """
+SELECT p.id, p.content_sha256, p.messages::text, p.split, p.tags, p.source, p.license
   FROM annotator_prompt p
-  JOIN annotator_response f ON f.prompt_id = p.id
- WHERE {WANTED} AND f.run_id IS NULL AND (f.label IS NOT NULL OR f.author = %(demonstration)s)
- ORDER BY p.id, f.id
+ WHERE p.project_id = %(project)s AND p.gold_id IS NULL
+   AND (%(tags)s::text[] = '{}' OR p.tags && %(tags)s::varchar[])
 """
-ASKED = f"SELECT {PROMPT} FROM annotator_prompt p WHERE {WANTED} ORDER BY p.id"
+ASKED = f"{PROMPT} AND p.id = ANY(ARRAY(SELECT c.prompt_id {IN_PLAY}))"
+ASKED_ALL = f"{PROMPT} AND p.id BETWEEN %(first)s AND %(last)s ORDER BY p.id"
+LONE_IN_RANGE = """
+  FROM annotator_response r
+ WHERE r.prompt_id BETWEEN %(first)s AND %(last)s
+   AND r.run_id IS NULL AND (r.label IS NOT NULL OR r.author = %(demonstration)s)
+"""
+LONE = f"SELECT r.prompt_id, r.id, r.text, r.author, r.label {LONE_IN_RANGE} ORDER BY r.prompt_id, r.id"
+ASKED_LONE = f"{PROMPT} AND p.id = ANY(ARRAY(SELECT r.prompt_id {LONE_IN_RANGE}))"

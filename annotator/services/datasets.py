@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from struct import Struct
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -23,7 +26,7 @@ from annotator import store
 from annotator.domain.datasets.card import card_text
 from annotator.domain.datasets.facts import Asked, Pair, Rows, Said
 from annotator.domain.datasets.filters import Filters
-from annotator.domain.datasets.shapes import SHAPES, Rowing, Shape
+from annotator.domain.datasets.shapes import SHAPES, Shape
 from annotator.domain.lifecycles import LIVE_DATASET, DatasetState
 from annotator.domain.splits import HOLDOUT_SHARE
 from annotator.exceptions import InputInvalid, NotFound, StateNotAllowed
@@ -31,12 +34,11 @@ from annotator.models import Dataset, Project, Split, User
 from annotator.selectors.dataset_numbers import DIGESTS, quality_numbers
 from annotator.selectors.datasets import (
     Moment,
-    lone_in,
+    lone_walked,
     moment_of,
-    pairs_in,
-    prompts_in,
-    ranges,
-    said_in,
+    pairs_walked,
+    prompts_walked,
+    said_walked,
     versions_asked,
 )
 from annotator.services.dataset_files import BUFFER, FORMATS, RowFile
@@ -48,6 +50,9 @@ MAX_ATTEMPTS = 5
 DIGEST = Struct("<q8s")  # "8s" keeps the first eight bytes
 CARD = "README.md"
 KINDS = 200  # different ones that a manifest counts
+BEAT_SECONDS = 1.0
+
+Told = Iterable[tuple[Asked, Rows]]
 
 
 # --- the life of a dataset -----------------------------------------------------
@@ -80,7 +85,7 @@ def dataset_create(
 
 
 def dataset_stop(*, dataset: Dataset) -> Dataset:
-    """Stop it: nothing of it is kept. The worker notices within some thousand rows. Raises StateNotAllowed."""
+    """Stop it: nothing of it is kept. The worker notices within some seconds. Raises StateNotAllowed."""
     stopped = Dataset.objects.filter(pk=dataset.pk, state__in=LIVE_DATASET)
     if not stopped.update(state=DatasetState.STOPPED, finished_at=timezone.now()):
         raise StateNotAllowed
@@ -135,9 +140,14 @@ def dataset_execute(*, dataset_id: int) -> Dataset | None:
         dataset.refresh_from_db()
         return dataset
 
+    beaten = monotonic()
+
     def heartbeat(share: float) -> None:
-        if not mine.update(share=share, heartbeat_at=timezone.now()):
-            raise _Stopped
+        nonlocal beaten
+        if share == 1 or monotonic() > beaten + BEAT_SECONDS:
+            beaten = monotonic()
+            if not mine.update(share=share, heartbeat_at=timezone.now()):
+                raise _Stopped
 
     try:
         _write(dataset, heartbeat)
@@ -208,11 +218,12 @@ class Counted:
         self.rounds: set[int] = set()
         self.raters: set[str] = set()
 
-    def row(self, asked: Asked) -> None:
-        kind = (asked.split, asked.source.partition("/")[0], asked.license)  # “file/row” names a row of a source
-        if kind not in self.kinds and len(self.kinds) >= KINDS:
-            kind = (asked.split, "…", "…")
-        self.kinds[kind] = self.kinds.get(kind, 0) + 1
+    def add(self, kinds: Mapping[tuple[str, str, str], int]) -> None:
+        for (split, source, license), rows in kinds.items():
+            kind = (split, source.partition("/")[0], license)  # “file/row” names a row of a source
+            if kind not in self.kinds and len(self.kinds) >= KINDS:
+                kind = (split, "…", "…")
+            self.kinds[kind] = self.kinds.get(kind, 0) + rows
 
     def rows_by(self, place: int) -> dict[str, int]:
         """Rows of each split, source or licence, the most first."""
@@ -220,6 +231,19 @@ class Counted:
         for kind, rows in self.kinds.items():
             found[kind[place]] += rows
         return dict(found.most_common())
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Facts and rows hold no circles, and to look for some among all that is alive takes a quarter of the time."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class _Writing:
@@ -231,56 +255,61 @@ class _Writing:
         self.files: dict[str, RowFile] = {}
 
     def write(self, moment: Moment, heartbeat: Callable[[float], None]) -> None:
-        rowing = self.shape.rowing()
-        with ExitStack() as closing, (self.folder / DIGESTS).open("wb", buffering=BUFFER) as digests:
+        with _uncollected(), ExitStack() as closing, (self.folder / DIGESTS).open("wb", buffering=BUFFER) as digests:
             self.digests, self.closing = digests, closing
-            for first, last in ranges(moment):
-                for asked, rows in self._rows(rowing, moment, first, last):
-                    self._add(asked, rows)
-                heartbeat((last - moment.first + 1) / (moment.last - moment.first + 1))
+            walks = list(self._walks(moment))
+            for place, walk in enumerate(walks):
+                for done, told in walk:
+                    self._add(told)
+                    heartbeat((place + done) / len(walks))
 
-    def _rows(self, rowing: Rowing, moment: Moment, first: int, last: int) -> Iterator[tuple[Asked, Rows]]:
-        if rowing.of_pair:
-            for pair in pairs_in(moment, first, last):
-                if self._wants(pair, moment.filters):
-                    yield pair.asked, rowing.of_pair(pair)
-        if rowing.of_said:
-            for said in said_in(moment, first, last):
-                self._heard(said)
-                yield said.asked, rowing.of_said(said)
-        if rowing.of_lone and not moment.filters.rounds:  # they belong to none
-            for lone in lone_in(moment, first, last):
-                yield lone.asked, rowing.of_lone(lone)
-        if rowing.of_prompt:
-            for asked in prompts_in(moment, first, last):
-                yield asked, rowing.of_prompt(asked)
+    def _walks(self, moment: Moment) -> Iterator[Iterator[tuple[float, Told]]]:
+        """One for each kind of fact that the shape reads."""
+        rowing = self.shape.rowing()
+        if (of_pair := rowing.of_pair) is not None:
+            wanted = ((done, self._wanted(pairs, moment.filters)) for done, pairs in pairs_walked(moment))
+            yield ((done, ((pair.asked, of_pair(pair)) for pair in pairs)) for done, pairs in wanted)
+        if (of_said := rowing.of_said) is not None:
+            heard = ((done, self._heard(said)) for done, said in said_walked(moment))
+            yield ((done, ((one.asked, of_said(one)) for one in said)) for done, said in heard)
+        if (of_lone := rowing.of_lone) is not None and not moment.filters.rounds:  # they belong to none
+            yield ((done, ((lone.asked, of_lone(lone)) for lone in lones)) for done, lones in lone_walked(moment))
+        if (of_prompt := rowing.of_prompt) is not None:
+            yield ((done, ((asked, of_prompt(asked)) for asked in prompts)) for done, prompts in prompts_walked(moment))
 
-    def _wants(self, pair: Pair, filters: Filters) -> bool:
-        counts = self.counted.counts
-        if why := filters.left_out(pair):
-            counts[why] += 1
-            return False
-        counts["comparisons"] += 1
-        counts["judgments"] += pair.votes
-        counts["ties"] += not pair.is_decided
-        counts["adjudicated"] += pair.is_adjudicated
-        self.counted.rounds.add(pair.round)
-        return True
+    def _wanted(self, pairs: Iterable[Pair], filters: Filters) -> list[Pair]:
+        left_out, wanted, counts = filters.left_out, [], self.counted.counts
+        for pair in pairs:
+            if why := left_out(pair):
+                counts[why] += 1
+            else:
+                wanted.append(pair)
+        counts["comparisons"] += len(wanted)
+        counts["judgments"] += sum([pair.votes for pair in wanted])
+        counts["ties"] += sum([not pair.is_decided for pair in wanted])
+        counts["adjudicated"] += sum([pair.is_adjudicated for pair in wanted])
+        self.counted.rounds.update([pair.round for pair in wanted])
+        return wanted
 
-    def _heard(self, said: Said) -> None:
-        self.counted.counts["judgments"] += 1
-        self.counted.counts["judgments_that_count"] += said.is_current and not said.is_excluded
-        self.counted.rounds.add(said.round)
-        self.counted.raters.add(said.rater)
+    def _heard(self, said: Iterable[Said]) -> list[Said]:
+        heard, counts = list(said), self.counted.counts
+        counts["judgments"] += len(heard)
+        counts["judgments_that_count"] += sum([one.is_current and not one.is_excluded for one in heard])
+        self.counted.rounds.update([one.round for one in heard])
+        self.counted.raters.update([one.rater for one in heard])
+        return heard
 
-    def _add(self, asked: Asked, rows: Rows) -> None:
-        for number, row in rows:
-            line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
-            if (file := self.files.get(asked.split)) is None:
-                file = self._open(asked.split)
-            file.add(row, line)
-            self.digests.write(DIGEST.pack(number, sha256(line).digest()))
-            self.counted.row(asked)
+    def _add(self, told: Told) -> None:
+        """A row becomes a line, and is written before the next is made: memory that is used again is fast."""
+        dumps, pack, write = orjson.dumps, DIGEST.pack, self.digests.write
+        kinds: dict[tuple[str, str, str], int] = defaultdict(int)
+        for asked, rows in told:
+            for number, row in rows:
+                line = dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+                (self.files.get(asked.split) or self._open(asked.split)).add(row, line)
+                write(pack(number, sha256(line).digest()))
+                kinds[asked.split, asked.source, asked.license] += 1
+        self.counted.add(kinds)
 
     def _open(self, split: str) -> RowFile:
         path = self.folder / f"{split}.{self.file_format}"
@@ -297,9 +326,11 @@ def _manifest(dataset: Dataset, moment: Moment, counted: Counted, folder: Path) 
     counts |= {name: count for name, count in counted.counts.items() if count}
     if counted.raters:
         counts["raters"] = len(counted.raters)
-    files = {
-        path.name: {"sha256": file_sha256(path), "bytes": path.stat().st_size} for path in sorted(folder.iterdir())
-    }
+    paths = sorted(folder.iterdir())
+    with ThreadPoolExecutor() as pool:  # hashing leaves the interpreter to the numbers
+        hashed = pool.map(_file, paths)
+        quality = quality_numbers(project)
+        files = dict(zip((path.name for path in paths), hashed, strict=True))
     for split in Split.values:
         if (name := f"{split}.{dataset.file_format}") in files:
             files[name]["rows"] = counts[split]
@@ -320,7 +351,7 @@ def _manifest(dataset: Dataset, moment: Moment, counted: Counted, folder: Path) 
         "protocol_versions": versions_asked(moment, "protocol"),
         "split": f"by content hash of the prompt, {HOLDOUT_SHARE:.0%} held out",
         "counts": counts,
-        "quality": quality_numbers(project),
+        "quality": quality,
         "sources": counted.rows_by(1),
         "licenses": counted.rows_by(2),
         "files": files,

@@ -144,13 +144,13 @@ def test_what_was_stopped_leaves_nothing(
     project: Project, votes: list[Judgment], store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = dataset_create(project=project, shape="preference", file_format="jsonl")
-    ranges = selectors.ranges
+    moment_of = selectors.moment_of
 
-    def stopping(moment: Any) -> Any:
+    def stopping(project: Project, filters: Filters) -> Any:
         dataset_stop(dataset=asked)
-        return ranges(moment)
+        return moment_of(project, filters)
 
-    monkeypatch.setattr(datasets, "ranges", stopping)
+    monkeypatch.setattr(datasets, "moment_of", stopping)
     dataset = dataset_execute(dataset_id=asked.pk)
 
     assert dataset is not None
@@ -158,7 +158,7 @@ def test_what_was_stopped_leaves_nothing(
     assert not store_path("datasets").exists() or not list(store_path("datasets").rglob("*.jsonl"))
     with pytest.raises(StateNotAllowed):
         dataset_stop(dataset=asked)
-    monkeypatch.setattr(datasets, "ranges", ranges)
+    monkeypatch.setattr(datasets, "moment_of", moment_of)
     assert dataset_execute(dataset_id=dataset_start(dataset=asked).pk).state == DatasetState.READY  # type: ignore[union-attr]
 
 
