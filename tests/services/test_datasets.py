@@ -94,6 +94,35 @@ def test_a_pair_leaves_with_its_votes(project: Project, votes: list[Judgment]) -
     assert {row["chosen"][0]["content"] for row in found} <= chosen
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_rows_are_the_same_whatever_is_read_at_once(
+    project: Project, votes: list[Judgment], shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = rows(made(project, shape))
+    monkeypatch.setattr(selectors, "FEW", 1)
+    monkeypatch.setattr(selectors, "MANY", 3)
+
+    assert rows(made(project, shape)) == wanted
+
+
+def test_a_correction_counts_in_place_of_what_it_corrects(project: Project, votes: list[Judgment]) -> None:
+    """The pair of the last judgment, which nobody else judged, is turned round."""
+    before = {row["comparison"]: row for row in rows(made(project, "preference"))}
+    corrected = votes[-1]
+    assignment = corrected.assignment
+    judgment_submit(
+        assignment=assignment, said=Said("b" if corrected.answer == "a" else "a"), key=uuid.uuid4(), seconds=1.0
+    )
+
+    after = {row["comparison"]: row for row in rows(made(project, "preference"))}
+    told = [row for row in rows(made(project, "judgments")) if row["comparison"] == assignment.comparison_id]
+
+    one, other = before[assignment.comparison_id], after[assignment.comparison_id]
+    assert (other["chosen"], other["rejected"]) == (one["rejected"], one["chosen"])
+    assert other["weight"] == 1.0
+    assert [(row["current"], row["supersedes"]) for row in told] == [(False, 0), (True, corrected.pk)]
+
+
 def test_prompts_stand_in_the_file_of_their_own_split(project: Project, votes: list[Judgment]) -> None:
     dataset = made(project, "prompts")
 
