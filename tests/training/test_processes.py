@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from annotator.engine import engine_start
 from annotator.exceptions import ChildKilled, EngineFailed
 from tests.training.tiny import ROOT, dpo_request, planted, snapshot_save
+from training.__main__ import run
 from training.contract import EVENT, AnyEvent, AnyRequest, Failed, Finished, Metrics, Note, Started
 
 # Stands in for the memory of one GPU that is too small: the second process fails in the middle of a step.
@@ -62,12 +63,11 @@ def saved(request: AnyRequest, folder: Path) -> Path:
 
 def train(request: AnyRequest, folder: Path, count: int) -> list[AnyEvent]:
     """The events of a run in so many processes."""
-    command = ["-m", "training", request.kind, "--request", str(saved(request, folder))]
-    if count > 1:
-        status, events, log = group_run(command, count)
-    else:
-        done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
-        status, events, log = done.returncode, [EVENT.validate_json(line) for line in done.stdout.splitlines()], ""
+    if count == 1:  # this one, which has loaded torch already
+        events: list[AnyEvent] = []
+        run(request, events.append)
+        return events
+    status, events, log = group_run(["-m", "training", request.kind, "--request", str(saved(request, folder))], count)
     assert status == 0, log
     return events
 
@@ -117,7 +117,7 @@ def at_step(events: Iterator[AnyEvent | None], step: int) -> None:
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_does(base: Path, tmp_path: Path) -> None:
-    """Slow because three processes load torch. Rows are dealt by length and batches are odd, so shares differ."""
+    """Slow because two processes load torch. Rows are dealt by length and batches are odd, so shares differ."""
     snapshot = snapshot_save(tmp_path / "snapshot", planted(31, holdout=8))
     shape = {"epochs": 2, "batch_size": 5, "learning_rate": 1e-3}
 
@@ -162,13 +162,11 @@ def test_when_one_process_fails_all_end_with_its_reason(base: Path, snapshot: Pa
     script = tmp_path / "fails_alone.py"
     script.write_text(FAILS_ALONE)
     request = saved(dpo_request(tmp_path, base, snapshot), tmp_path)
-    began = time.monotonic()
 
     status, events, log = group_run([str(script), "dpo", "--request", str(request)])
 
     assert status == 1
     assert events[-1] == Failed(error="OutOfMemory", message="Memory does not hold one row of 99 tokens."), log
-    assert time.monotonic() - began < 60
     assert not (tmp_path / "dpo").exists()
 
 
@@ -235,7 +233,7 @@ def test_a_number_of_processes_that_is_none_is_refused(
 def test_weights_spread_over_two_processes_train_as_whole_ones_do(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Slow because three processes load torch. All weights are trained; what is saved is whole, best and last."""
+    """Slow because two processes load torch. All weights are trained; what is saved is whole, best and last."""
     monkeypatch.setenv("TIEBREAK_SHARD", "1")
     snapshot = snapshot_save(tmp_path / "snapshot", planted(31, holdout=8))
     shape = {"epochs": 2, "batch_size": 5, "learning_rate": 1e-3, "lora_rank": 0, "micro_batch_size": 2}
