@@ -73,8 +73,9 @@ class Comparison(models.Model):
     # It stands first in a constraint below, and what has one index less is written faster.
     round = models.ForeignKey("annotator.Round", models.CASCADE, related_name="comparisons", db_index=False)
     prompt = models.ForeignKey("annotator.Prompt", models.CASCADE, related_name="comparisons")
-    first = models.ForeignKey("annotator.Response", models.PROTECT, related_name="+")
-    second = models.ForeignKey("annotator.Response", models.PROTECT, related_name="+")
+    # Only who deleted a response would ask where it stands.
+    first = models.ForeignKey("annotator.Response", models.PROTECT, related_name="+", db_index=False)
+    second = models.ForeignKey("annotator.Response", models.PROTECT, related_name="+", db_index=False)
     wanted = models.PositiveSmallIntegerField(default=1)
     held = models.PositiveSmallIntegerField(default=0)
     answered = models.PositiveSmallIntegerField(default=0)

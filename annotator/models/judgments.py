@@ -70,7 +70,7 @@ class Judgment(models.Model):
     key = models.UUIDField(default=uuid.uuid4, unique=True)
     outcome = models.CharField(max_length=12, choices=choices_of(Outcome))
     value = models.FloatField(null=True)
-    preferred = models.ForeignKey("annotator.Response", models.PROTECT, null=True, related_name="+")
+    preferred = models.ForeignKey("annotator.Response", models.PROTECT, null=True, related_name="+", db_index=False)
     preset = models.CharField(max_length=40)
     answer = models.CharField(max_length=40)
     protocol = models.ForeignKey("annotator.Protocol", models.PROTECT, null=True, related_name="+", db_index=False)
