@@ -33,9 +33,9 @@ def shop(db: None) -> Project:
     return project_create(owner=User.objects.create_user("olga"), name="Shop", slug="shop")
 
 
-def pair(prompt: int, answer: int, rater: str = "ann") -> str:
-    said = {"prompt": f"{prompt}?", "chosen": f"Yes {answer}.", "rejected": f"No {answer}.", "label_origin": rater}
-    return json.dumps(said)
+def pair(prompt: int, answer: int, rater: str = "ann", more: str = "") -> str:
+    yes, no = f"Yes {answer}.{more}", f"No {answer}.{more}"
+    return json.dumps({"prompt": f"{prompt}?{more}", "chosen": yes, "rejected": no, "label_origin": rater})
 
 
 def imported(project: Project, path: Path, *lines: str) -> Counter[str]:
@@ -107,7 +107,8 @@ def test_foreign_keys_are_looked_up_even_where_the_session_planned_to_read_a_sma
 ) -> None:
     """A session that lived through an empty table made an import quadratic: minutes for six thousand pairs."""
     as_a_role_of_its_own()
-    imported(shop, tmp_path / "few.jsonl", *(pair(prompt, 1) for prompt in range(12)))
+    long = " So it is." * 100  # or a table would be so small that reading all of it is right
+    imported(shop, tmp_path / "few.jsonl", *(pair(prompt, 1, more=long) for prompt in range(12)))
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
         connection.check_constraints()  # so the plans of these checks are sequential, and kept
@@ -115,7 +116,7 @@ def test_foreign_keys_are_looked_up_even_where_the_session_planned_to_read_a_sma
         assert rows_passed() > 12 * 12
         before = rows_passed()
 
-        imported(shop, tmp_path / "many.jsonl", *(pair(prompt, 1) for prompt in range(12, 200)))
+        imported(shop, tmp_path / "many.jsonl", *(pair(prompt, 1, more=long) for prompt in range(12, 200)))
         connection.check_constraints()
 
     assert rows_passed() - before < 1000
