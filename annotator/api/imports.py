@@ -37,6 +37,7 @@ class ImportOutput(serializers.Serializer[Import]):
     fetched = serializers.IntegerField(help_text="Bytes that have come from the hub, where it is fetched from one.")
     format = serializers.CharField(allow_blank=True, help_text="How it is read; empty until that is known.")
     columns = serializers.DictField(child=serializers.CharField(), help_text="Role → column.")
+    license = serializers.CharField(allow_blank=True, help_text="Of the rows that name none of their own.")
     state = serializers.ChoiceField(choices=STATES)
     position = serializers.IntegerField(help_text="Records that are in; started again, it goes on behind them.")
     counts = serializers.DictField(help_text="read = imported + known + bad.")
@@ -172,9 +173,16 @@ class ImportReadAsApi(Operation):
 class ImportStartApi(Operation):
     """Let a worker read it, from the first row or behind the last one that is in."""
 
-    @extend_schema(request=None, responses=ImportOutput)
+    class InputSerializer(serializers.Serializer[Any]):
+        license = serializers.CharField(
+            max_length=100, required=False, allow_blank=True,
+            help_text="Of the rows that name none of their own. Left out, it stays what it was.",
+        )  # fmt: skip
+
+    @extend_schema(request=InputSerializer, responses=ImportOutput)
     def post(self, request: Request, slug: str, import_id: int) -> Response:
-        started = services.import_start(one=access.import_of(access.owner(person(request), slug), import_id))
+        one = access.import_of(access.owner(person(request), slug), import_id)
+        started = services.import_start(one=one, **fitting(self.InputSerializer, request))
         tasks.ring()
         return Response(ImportOutput(started).data)
 

@@ -51,6 +51,18 @@ class ImportForm(forms.Form):
         return cleaned
 
 
+class StartForm(forms.Form):
+    """What is said of all rows before they go in."""
+
+    license = forms.CharField(
+        required=False,
+        max_length=100,
+        label=_("Licence of the rows that name none"),
+        help_text=_("It goes with every row that leaves again, for example CC-BY-4.0."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "dir": "ltr"}),
+    )
+
+
 class ReadAsForm(forms.Form):
     """How to read a file: as a known format, or by what is in its columns."""
 

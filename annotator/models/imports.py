@@ -19,6 +19,7 @@ class Import(models.Model):
     path      where it lies: below the store, or absolute where it lay on the server already
     format    how it is read; empty until that is known
     columns   role → column, where the format is "columns"
+    license   terms of the rows that name none of their own
     sample    what a look at its first rows found, for the page
     position  records of the file that are in; an import that is taken up again begins behind them
     counts    services.import_batches.ImportCounts up to there, and the length of the error file
@@ -34,6 +35,7 @@ class Import(models.Model):
     size = models.BigIntegerField(default=0)
     format = models.CharField(max_length=40, blank=True)
     columns = models.JSONField(default=dict)
+    license = models.CharField(max_length=100, blank=True, db_default="")
     sample = models.JSONField(default=dict)
     state = models.CharField(max_length=12, choices=choices_of(ImportState), default=ImportState.UPLOADED.value)
     position = models.BigIntegerField(default=0)

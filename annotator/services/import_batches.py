@@ -106,10 +106,12 @@ class Batch:
     characters  of text that it holds
     prompts     content hash → the prompt of the first record that has it
     bare        what comes without a judgment
+    license     terms of the prompts that name none of their own
     """
 
     project_id: int
     end: int = 0
+    license: str = ""
     judgments: int = 0
     characters: int = 0
     prompts: dict[str, Asked] = field(default_factory=dict)
@@ -148,8 +150,9 @@ class Batch:
         if sha256 not in self.prompts:
             self.characters += sum([len(message["content"]) for message in record.messages])
             said = import_rows.prompt_said(
-                self.project_id, record.messages, sha256, split_of(sha256), record.tags, record.source, record.license
-            )
+                self.project_id, record.messages, sha256, split_of(sha256), record.tags, record.source,
+                record.license or self.license,
+            )  # fmt: skip
             self.prompts[sha256] = Asked(record.tags, record.messages[-1]["content"], said)
         return sha256
 

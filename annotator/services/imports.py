@@ -52,6 +52,7 @@ def preferences_import(
     *,
     project: Project,
     source: Source,
+    license: str = "",
     on_bad: Callable[[BadLine], None] = lambda bad: None,
     on_progress: Callable[[ImportCounts], None] = lambda counts: None,
 ) -> ImportCounts:
@@ -65,11 +66,13 @@ def preferences_import(
        is whole up to there, and the next one goes on.
     4. What does not fit goes to `on_bad`, and the rest goes in.
 
+    license  terms of the rows that name none of their own
+
     Raises RoundNotCollecting while the newest round learns, and RaterNameTaken.
     """
     counts = ImportCounts()
     guideline = _guideline(project, source)
-    for batch in _ahead(_batches(project.pk, source.records)):
+    for batch in _ahead(_batches(project.pk, source.records, license=license)):
         contradicting = batch_store(project=project, batch=batch, guideline=guideline, counts=counts)
         for line in [*batch.bad, *contradicting]:
             on_bad(line)
@@ -150,13 +153,16 @@ def import_look(one: Import, format: str = "auto", columns: Mapping[str, str] = 
     return one
 
 
-def import_start(*, one: Import) -> Import:
+def import_start(*, one: Import, license: str | None = None) -> Import:
     """Let a worker read it, from the first row or behind the last one that is in; or go on fetching it.
 
+    license  terms of the rows that name none of their own; None leaves what was said before
     Raises StateNotAllowed.
     """
     may = (ImportState.RECOGNISED, ImportState.BROKEN, ImportState.STOPPED)
     afresh: dict[str, Any] = {"error": "", "rung_at": None, "heartbeat_at": None, "attempt": 0, "finished_at": None}
+    if license is not None:
+        afresh["license"] = license
     rows = Import.objects.filter(pk=one.pk, state__in=may)
     # What was not fetched to its end was never looked at.
     unfetched = rows.exclude(dataset="").filter(sample={})
@@ -227,11 +233,12 @@ def _read(one: Import, source: Source) -> list[str]:
     counts = ImportCounts.of(one.counts)
     guideline = _guideline(one.project, source)
     near = NearPrompts()
+    batches = _batches(one.project_id, source.records, start=one.position, license=one.license)
     path = errors_path(one)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as errors:
         errors.truncate(one.counts.get("errors_bytes", 0))  # what a worker wrote whose batch is not in
-        for batch in _ahead(_seen(near, _batches(one.project_id, source.records, start=one.position))):
+        for batch in _ahead(_seen(near, batches)):
             with transaction.atomic():
                 bad = batch_store(project=one.project, batch=batch, guideline=guideline, counts=counts)
                 _write(errors, [*batch.bad, *bad])
@@ -274,14 +281,14 @@ def _guideline(project: Project, source: Source) -> Guideline | None:
         return guideline_publish(project=project, text=source.guideline, by=None)
 
 
-def _batches(project_id: int, records: Iterable[Record], *, start: int = 0) -> Iterator[Batch]:
+def _batches(project_id: int, records: Iterable[Record], *, start: int = 0, license: str = "") -> Iterator[Batch]:
     """The records behind the first `start` of them, some thousand judgments at a time."""
-    batch = Batch(project_id, end=start)
+    batch = Batch(project_id, end=start, license=license)
     for record in islice(records, start, None):
         batch.add(record)
         if batch.judgments >= BATCH or batch.characters >= BATCH_CHARACTERS:
             yield batch
-            batch = Batch(project_id, end=batch.end)
+            batch = Batch(project_id, end=batch.end, license=license)
     if batch.judgments:
         yield batch
 

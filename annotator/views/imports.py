@@ -14,7 +14,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from annotator import access, tasks
 from annotator.domain.lifecycles import ImportState
 from annotator.exceptions import InputInvalid, NotFound
-from annotator.forms.imports import ImportForm, ReadAsForm
+from annotator.forms.imports import ImportForm, ReadAsForm, StartForm
 from annotator.http import SeeOther, SignedInRequest, page_number
 from annotator.models import Import, Member
 from annotator.selectors.imports import imports_page
@@ -87,7 +87,12 @@ def read_as(request: SignedInRequest, slug: str, import_id: int) -> HttpResponse
 @require_POST
 def start(request: SignedInRequest, slug: str, import_id: int) -> HttpResponse:
     member = access.owner(request.user, slug)
-    services.import_start(one=access.import_of(member, import_id))
+    one = access.import_of(member, import_id)
+    form = StartForm(request.POST)
+    if not form.is_valid():
+        return _page(request, member, one, starting=form, status=422)
+    # Going on asks nothing anew.
+    services.import_start(one=one, license=form.cleaned_data["license"] if "license" in request.POST else None)
     tasks.ring()
     return SeeOther(reverse("import", args=[slug, import_id]))
 
@@ -116,9 +121,15 @@ def errors(request: SignedInRequest, slug: str, import_id: int) -> HttpResponseB
 
 
 def _page(
-    request: SignedInRequest, member: Member, one: Import, form: ReadAsForm | None = None, status: int = 200
+    request: SignedInRequest,
+    member: Member,
+    one: Import,
+    form: ReadAsForm | None = None,
+    starting: StartForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     if form is None:
         chosen = {"format": one.format or "columns", **{f"column-{r}": name for r, name in one.columns.items()}}
         form = ReadAsForm(initial=chosen, columns=one.sample.get("columns", []))
-    return render(request, "imports/detail.html", {**desk(member), "one": one, "form": form}, status=status)
+    context = {**desk(member), "one": one, "form": form, "starting": starting or StartForm()}
+    return render(request, "imports/detail.html", context, status=status)

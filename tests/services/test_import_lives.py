@@ -66,6 +66,15 @@ def done(one: Import) -> Import:
     return found
 
 
+def test_rows_that_name_no_licence_have_the_one_of_the_import(shop: Project) -> None:
+    one = import_start(one=added(shop, pair(1), pair(2, license="MIT")), license="CC-BY-4.0")
+    import_stop(one=one)
+
+    import_execute(import_id=import_start(one=one).pk)  # going on says nothing of it, and changes nothing
+
+    assert sorted(Prompt.objects.values_list("license", flat=True)) == ["CC-BY-4.0", "MIT"]
+
+
 def test_a_look_stores_nothing_and_says_what_is_understood(shop: Project) -> None:
     one = added(shop, pair(1), "{broken", pair(2))
 

@@ -33,12 +33,14 @@ def test_a_file_is_looked_at_started_read_and_its_bad_rows_fetched(olga: Client)
     assert 'hx-trigger="every 2s"' not in looked
     assert not Judgment.objects.exists()
 
-    olga.post(f"{PAGE}{one.pk}/start/")
+    assert olga.post(f"{PAGE}{one.pk}/start/", {"license": "x" * 101}).status_code == 422
+    olga.post(f"{PAGE}{one.pk}/start/", {"license": "CC-BY-4.0"})
     assert 'hx-trigger="every 2s"' in olga.get(f"{PAGE}{one.pk}/status/").content.decode()
     import_execute(import_id=one.pk)
     ended = olga.get(f"{PAGE}{one.pk}/status/").content.decode()
     assert 'hx-trigger="every 2s"' not in ended
     assert "1 judgments" in ended
+    assert "CC-BY-4.0" in ended
 
     errors = olga.get(f"{PAGE}{one.pk}/errors.jsonl")
     assert b'"line": 2' in b"".join(errors.streaming_content)  # type: ignore[attr-defined]

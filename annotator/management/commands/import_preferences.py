@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils.text import slugify
 
 from annotator.domain.formats.detection import FORMATS
-from annotator.domain.formats.records import BadLine
+from annotator.domain.formats.records import MAX_LICENSE, BadLine
 from annotator.exceptions import TiebreakError
 from annotator.management.project_named import project_named
 from annotator.models import Project, User
@@ -69,6 +69,7 @@ class Command(BaseCommand):
         parser.add_argument("--format", default="auto", choices=["auto", *FORMATS], help="how to read it (auto)")
         parser.add_argument("--owner", help="user name of the owner of a new project (the first superuser or staff)")
         parser.add_argument("--base-model", default="starter", help="base model of a new project (starter)")
+        parser.add_argument("--license", default="", help="of the rows that name none of their own")
         parser.add_argument("--errors", type=Path, help="where the bad lines go (PATH.errors.jsonl)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -79,8 +80,9 @@ class Command(BaseCommand):
             source = source_open(path, options["format"])
             project = self._project(options)
             counts = preferences_import(
-                project=project, source=source, on_bad=errors.write, on_progress=self._say_progress
-            )
+                project=project, source=source, license=options["license"][:MAX_LICENSE], on_bad=errors.write,
+                on_progress=self._say_progress,
+            )  # fmt: skip
         except TiebreakError as error:
             raise CommandError(error.message) from error
         finally:
