@@ -13,7 +13,9 @@ import pytest
 
 from annotator.models import Project, Role, Round, User
 from annotator.services.projects import member_set_role
+from tests import worlds
 from tests.factories import at_home, person, project_of, round_collecting, round_turned
+from tests.worlds import world
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Cast:
         }
 
 
-@pytest.fixture
-def cast(db: None, store: Path) -> Cast:
+@world("cast")
+def cast_made() -> Cast:
     """Everybody in place; the shop has prompts and no round yet."""
     olga, rui, ann, max_, otto = (person(name) for name in ("olga", "rui", "ann", "max", "otto"))
     shop, garden = project_of(olga, "shop"), project_of(otto, "garden", prompts=1)
@@ -49,13 +51,38 @@ def cast(db: None, store: Path) -> Cast:
     return Cast(olga, rui, ann, max_, otto, shop, garden)
 
 
+@world("collecting", "cast")
+def collecting_made() -> Round:
+    """The shop's first round, open for judging."""
+    return round_collecting(cast_made().shop)
+
+
+@world("turned", "cast")
+def turned_made() -> Round:
+    """The shop's first round after a whole turn; the second one collects."""
+    return _turned(cast_made())
+
+
+def _turned(cast: Cast) -> Round:
+    return round_turned(cast.shop, by=cast.olga, raters=[cast.ann, cast.rui])
+
+
+@pytest.fixture
+def cast(db: None, store: Path) -> Cast:
+    """Everybody in place; the shop has prompts and no round yet."""
+    if worlds.here is None:
+        return cast_made()
+    people = (User.objects.get(username=name) for name in ("olga", "rui", "ann", "max", "otto"))
+    return Cast(*people, *(Project.objects.get(slug=slug) for slug in ("shop", "garden")))
+
+
 @pytest.fixture
 def collecting(cast: Cast) -> Round:
     """The shop's first round, open for judging."""
-    return round_collecting(cast.shop)
+    return cast.shop.rounds.get() if worlds.here else round_collecting(cast.shop)
 
 
 @pytest.fixture
 def turned(cast: Cast) -> Round:
     """The shop's first round after a whole turn; the second one collects."""
-    return round_turned(cast.shop, by=cast.olga, raters=[cast.ann, cast.rui])
+    return cast.shop.rounds.get(number=1) if worlds.here else _turned(cast)

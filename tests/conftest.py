@@ -57,6 +57,21 @@ def refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(refuse_the_network)
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    from tests import worlds
+
+    with worlds.prepared(django_db_blocker):
+        yield
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    from tests import worlds
+
+    worlds.begin(item)
+
+
 @pytest.fixture(autouse=True)
 def nothing_kept() -> None:
     """Each test has a database of its own, in which the same number is another row, and begins in English."""
@@ -72,9 +87,12 @@ def nothing_kept() -> None:
 
 @pytest.fixture
 def store(settings: Any, tmp_path: Path) -> Path:
-    """An empty TIEBREAK_STORE for this test alone."""
+    """A TIEBREAK_STORE for this test alone, empty but for what its world has written."""
+    from tests import worlds
+
     settings.TIEBREAK_STORE = tmp_path / "store"
     settings.TIEBREAK_STORE.mkdir()
+    worlds.store_found(settings.TIEBREAK_STORE)
     return tmp_path / "store"
 
 
