@@ -66,6 +66,7 @@ def measured(arguments: argparse.Namespace, crowd: Crowd) -> dict[str, float]:
         began = time.monotonic()
         projects[size] = project_made(slug_of(size), comparisons=size, wanted=wanted, stored=stored, raters=raters)
         say(f"{size:,} comparisons, {size * stored:,} judgments stored, written in {time.monotonic() - began:.0f} s")
+    say(f"what a worker finds out about new judgments took {at_rest():.0f} s")
     for size in arguments.sizes:
         found, seconds, spent = asyncio.run(busy(crowd, slug_of(size), raters, arguments.seconds))
         rates[size] = len(found) / seconds
@@ -86,6 +87,21 @@ def measured(arguments: argparse.Namespace, crowd: Crowd) -> dict[str, float]:
         "p95_growth_1m_over_1k": round(p95s[large] / p95s[small], 2),
         "floor_ratio": round(rates[large] / lowest, 3),
     }
+
+
+def at_rest(*, quiet: float = 75.0, longest: float = 900.0) -> float:
+    """Seconds until nothing was found about the projects for so long: a million judgments never come at once again.
+
+    Findings are made anew a minute after the last ones, or later where they take long (services/figures.py).
+    """
+    from annotator.models import Figure
+
+    began = busy_until = time.monotonic()
+    while time.monotonic() - busy_until < quiet and time.monotonic() - began < longest:
+        if Figure.objects.filter(claimed_at__isnull=False).exists():
+            busy_until = time.monotonic()
+        time.sleep(1)
+    return busy_until - began
 
 
 def slug_of(size: int) -> str:

@@ -70,7 +70,7 @@ def _turned(cast: Cast) -> Round:
 @pytest.fixture
 def cast(db: None, store: Path) -> Cast:
     """Everybody in place; the shop has prompts and no round yet."""
-    if worlds.here is None:
+    if not worlds.has("cast"):
         return cast_made()
     people = (User.objects.get(username=name) for name in ("olga", "rui", "ann", "max", "otto"))
     return Cast(*people, *(Project.objects.get(slug=slug) for slug in ("shop", "garden")))
@@ -79,10 +79,10 @@ def cast(db: None, store: Path) -> Cast:
 @pytest.fixture
 def collecting(cast: Cast) -> Round:
     """The shop's first round, open for judging."""
-    return cast.shop.rounds.get() if worlds.here else round_collecting(cast.shop)
+    return cast.shop.rounds.get() if worlds.has("collecting") else round_collecting(cast.shop)
 
 
 @pytest.fixture
 def turned(cast: Cast) -> Round:
     """The shop's first round after a whole turn; the second one collects."""
-    return cast.shop.rounds.get(number=1) if worlds.here else _turned(cast)
+    return cast.shop.rounds.get(number=1) if worlds.has("turned") else _turned(cast)

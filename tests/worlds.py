@@ -118,6 +118,11 @@ def _connect_to(name: str) -> None:
         connection.settings_dict["NAME"] = name
 
 
+def has(name: str) -> bool:
+    """Whether this test began where what the fixture of this name makes is there already."""
+    return here is not None and name in here.holds
+
+
 def store_found(store: Path) -> None:
     """What the rows of this world refer to, in a store for this test alone."""
     if here is not None:

@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from functools import lru_cache
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 from annotator.models import Guideline, Protocol
 
@@ -45,8 +45,11 @@ class Shelf:
     Without room, what was asked for longest ago goes first.
     """
 
+    shelves: ClassVar[list[Shelf]] = []
+
     def __init__(self, room: int) -> None:
         self._room, self._lock = room, Lock()
+        self.shelves.append(self)
         self._kept: OrderedDict[str, tuple[float, Any]] = OrderedDict()
 
     def get(self, name: str) -> Any:
@@ -79,3 +82,5 @@ def forget() -> None:
     """After the database was replaced under a running process, where numbers may mean other rows."""
     _protocol.cache_clear()
     _guideline.cache_clear()
+    for shelf in Shelf.shelves:
+        shelf.clear()

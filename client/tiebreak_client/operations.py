@@ -472,9 +472,9 @@ class Operations(Transport):
             "POST", f"/api/v1/projects/{slug}/imports/{import_id}/read-as/", body={"format": format, "columns": columns}
         )
 
-    def import_start(self, slug: str, import_id: int) -> types.Import:
+    def import_start(self, slug: str, import_id: int, *, license: str = LEFT_OUT) -> types.Import:
         """Let a worker read it, from the first row or behind the last one that is in. Scope: `write`."""
-        return self._asked("POST", f"/api/v1/projects/{slug}/imports/{import_id}/start/")
+        return self._asked("POST", f"/api/v1/projects/{slug}/imports/{import_id}/start/", body={"license": license})
 
     def import_stop(self, slug: str, import_id: int) -> types.Import:
         """Stop it; what is in stays in. Scope: `write`."""

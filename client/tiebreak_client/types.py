@@ -478,6 +478,8 @@ class Import(TypedDict):
     format: str
     # Role → column.
     columns: dict[str, str]
+    # Of the rows that name none of their own.
+    license: str
     state: Literal["fetching", "uploaded", "recognised", "waiting", "reading", "imported", "broken", "stopped"]
     # Records that are in; started again, it goes on behind them.
     position: int
@@ -502,6 +504,8 @@ class ImportSample(TypedDict):
     format: str
     # Role → column.
     columns: dict[str, str]
+    # Of the rows that name none of their own.
+    license: str
     state: Literal["fetching", "uploaded", "recognised", "waiting", "reading", "imported", "broken", "stopped"]
     # Records that are in; started again, it goes on behind them.
     position: int

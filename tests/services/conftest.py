@@ -45,18 +45,18 @@ def _round(project: Project) -> Round:
 
 @pytest.fixture
 def olga(db: None) -> User:
-    return User.objects.get(username="olga") if worlds.here else User.objects.create_user("olga")
+    return User.objects.get(username="olga") if worlds.has("olga") else User.objects.create_user("olga")
 
 
 @pytest.fixture
 def project(olga: User, store: Path) -> Project:
-    return Project.objects.get() if worlds.here else _project(olga)
+    return Project.objects.get() if worlds.has("project") else _project(olga)
 
 
 @pytest.fixture
 def round(project: Project) -> Round:
     """Collecting: 20 prompts with two comparisons each, two judgments wanted on every one."""
-    return project.rounds.get() if worlds.here else _round(project)
+    return project.rounds.get() if worlds.has("round") else _round(project)
 
 
 @pytest.fixture
