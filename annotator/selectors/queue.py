@@ -24,6 +24,7 @@ from annotator.models import (
 
 MOVING = (RoundState.DRAFT, RoundState.FROZEN, RoundState.TRAINING, RoundState.EVALUATED)
 PAGE = 20  # judged comparisons on a page
+LOOKED_BACK = 20  # answers of a rater, wherever they gave them, among which is what undo goes back to
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,14 @@ def answered_seen(answered: int, wanted: int, checks: int) -> int:
 
 
 def last_answered(rater: User, project: Project) -> Assignment | None:
-    """The assignment that *undo* goes back to: the newest answer that can still be corrected."""
+    """The assignment that *undo* goes back to: the newest answer that can still be corrected.
+
+    Of somebody who has judged LOOKED_BACK pairs elsewhere since, none: or a page would read all that they ever did.
+    """
+    answered = Assignment.objects.filter(rater=rater, state=AssignmentState.ANSWERED).order_by("-ended_at", "-id")
     return (
         Assignment.objects.filter(
-            rater=rater,
-            state=AssignmentState.ANSWERED,
+            pk__in=answered.values("pk")[:LOOKED_BACK],
             comparison__round__project=project,
             comparison__round__state=RoundState.COLLECTING,
         )

@@ -11,9 +11,11 @@ from annotator.domain.asking import Said
 from annotator.domain.lifecycles import AssignmentState
 from annotator.exceptions import StateNotAllowed
 from annotator.models import Assignment, Comparison, Project, Round, User
+from annotator.selectors import queue
 from annotator.services.assignments import assignment_claim, assignment_skip, assignments_claim, assignments_sweep
 from annotator.services.judgments import judgment_submit
-from tests.factories import judged
+from annotator.services.projects import member_set_role
+from tests.factories import judged, project_of, round_collecting
 from tests.keys import key
 
 
@@ -187,3 +189,19 @@ def test_a_claim_reads_the_leases_of_its_rater_and_not_those_of_everybody(
         cursor.execute(f"EXPLAIN (FORMAT JSON, COSTS OFF) {held}", [raters[0].pk])
         plan = str(cursor.fetchone())
     assert "rater_id = " in plan.partition("Index Cond")[2]
+
+
+def test_undo_goes_back_behind_answers_elsewhere_but_not_behind_all_that_somebody_ever_gave(
+    project: Project, round: Round, raters: list[User], olga: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "LOOKED_BACK", 2)
+    garden = project_of(olga, "garden", prompts=4)
+    round_collecting(garden)
+    member_set_role(project=garden, user=raters[0], role="rater")
+    (here,) = judged(project, raters[0], limit=1)
+
+    (there,) = judged(garden, raters[0], limit=1)
+    assert [queue.last_answered(raters[0], one) for one in (project, garden)] == [here.assignment, there.assignment]
+
+    (there,) = judged(garden, raters[0], limit=1)
+    assert [queue.last_answered(raters[0], one) for one in (project, garden)] == [None, there.assignment]
