@@ -204,6 +204,8 @@ def _next(
         claimed = assignment_claim(rater=request.user, project=member.project)
         if claimed is not None:
             context = _card(member, claimed, around=around)
+            if context["earlier"]:  # it was sent a moment ago, and stored meanwhile: what comes after it is wanted
+                return _next(request, member, template, status=status, seen=seen, **receipt)
             return render(request, template, {**context, **receipt}, status=status)
     why = _without_pair(member, around)
     if seen and seen == why["waiting"]:

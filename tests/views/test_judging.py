@@ -24,6 +24,7 @@ from annotator.services.assignments import assignments_sweep
 from annotator.services.judgments import judgment_submit
 from annotator.services.protocols import protocol_publish
 from annotator.services.rounds import round_abandon
+from annotator.views import annotate
 from tests.cast import Cast
 from tests.factories import held, judged
 from tests.keys import key
@@ -117,6 +118,26 @@ def test_a_skip_gives_the_comparison_back_and_shows_another(ann: Client) -> None
     assert ann.post(skip, verdict.fields, headers=HTMX).status_code == 200  # twice is harmless
     assert forms_of(ann.get(JUDGE))["verdict"].action != verdict.action
     assert Assignment.objects.filter(state=AssignmentState.SKIPPED).count() == 1
+
+
+def test_what_is_stored_while_the_page_is_made_is_not_shown_again(ann: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that was left in the middle of sending sends again, and the next one is asked for beside that."""
+    claim, met = annotate.assignment_claim, []
+
+    def claim_and_lose_time(**who: Any) -> Assignment | None:
+        claimed = claim(**who)
+        if not met and claimed is not None:
+            judgment_submit(assignment=claimed, said=Said("a"), key=key(1))
+        met.append(claimed)
+        return claimed
+
+    monkeypatch.setattr(annotate, "assignment_claim", claim_and_lose_time)
+
+    page = ann.get(JUDGE).content.decode()
+
+    assert "that you judged" not in page
+    assert f"{JUDGE}{met[1].pk}/" in page
+    assert met[0] != met[1]
 
 
 # --- undo ----------------------------------------------------------------------
