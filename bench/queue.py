@@ -89,19 +89,21 @@ def measured(arguments: argparse.Namespace, crowd: Crowd) -> dict[str, float]:
     }
 
 
-def at_rest(*, quiet: float = 75.0, longest: float = 900.0) -> float:
-    """Seconds until nothing was found about the projects for so long: a million judgments never come at once again.
+def at_rest(*, longest: float = 900.0) -> float:
+    """Seconds until all is found about the judgments that are there: millions never come at once again.
 
     Findings are made anew a minute after the last ones, or later where they take long (services/figures.py).
     """
+    from django.db.models import Q
+    from django.utils import timezone
+
     from annotator.models import Figure
 
-    began = busy_until = time.monotonic()
-    while time.monotonic() - busy_until < quiet and time.monotonic() - began < longest:
-        if Figure.objects.filter(claimed_at__isnull=False).exists():
-            busy_until = time.monotonic()
+    began, written = time.monotonic(), timezone.now()
+    behind = Figure.objects.filter(Q(claimed_at__isnull=False) | Q(found_at=None) | Q(found_at__lt=written))
+    while behind.exists() and time.monotonic() - began < longest:
         time.sleep(1)
-    return busy_until - began
+    return time.monotonic() - began
 
 
 def slug_of(size: int) -> str:
