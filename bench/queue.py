@@ -19,6 +19,7 @@ import json
 import os
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
@@ -94,16 +95,21 @@ def at_rest(*, longest: float = 900.0) -> float:
 
     Findings are made anew a minute after the last ones, or later where they take long (services/figures.py).
     """
-    from django.db.models import Q
-    from django.utils import timezone
-
-    from annotator.models import Figure
-
-    began, written = time.monotonic(), timezone.now()
-    behind = Figure.objects.filter(Q(claimed_at__isnull=False) | Q(found_at=None) | Q(found_at__lt=written))
-    while behind.exists() and time.monotonic() - began < longest:
+    began = time.monotonic()
+    while is_behind() and time.monotonic() - began < longest:
         time.sleep(1)
     return time.monotonic() - began
+
+
+def is_behind() -> bool:
+    from annotator.models import Figure
+    from annotator.selectors.figures import seen_of_all
+
+    sums = {scope: asdict(seen) for scope, seen in seen_of_all().items()}
+    kept = list(Figure.objects.select_related("project", "round").defer("found"))
+    return bool(sums.keys() - {one.round or one.project for one in kept}) or any(
+        one.claimed_at or one.found_at is None or one.seen != sums.get(one.round or one.project) for one in kept
+    )
 
 
 def slug_of(size: int) -> str:
