@@ -102,6 +102,7 @@ def at_rest(*, longest: float = 900.0) -> float:
 
 
 def is_behind() -> bool:
+    """Whether something is being found, or was found for other sums than those of now, or never."""
     from annotator.models import Figure
     from annotator.selectors.figures import seen_of_all
 

@@ -89,8 +89,10 @@ def begin(item: pytest.Item) -> None:
             _connect_to(here.database)
             here.store.mkdir()
             before, settings.TIEBREAK_STORE = settings.TIEBREAK_STORE, here.store
-            here.make()
-            settings.TIEBREAK_STORE = before
+            try:
+                here.make()
+            finally:
+                settings.TIEBREAK_STORE = before
             here.made_at = timezone.now()
     if base:
         _connect_to(here.database if here else base)

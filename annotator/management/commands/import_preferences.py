@@ -74,13 +74,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["path"]
+        if len(options["license"]) > MAX_LICENSE:
+            raise CommandError(f"--license has at most {MAX_LICENSE} characters.")
         started = time.monotonic()
         errors = ErrorFile(path, options["errors"])
         try:
             source = source_open(path, options["format"])
             project = self._project(options)
             counts = preferences_import(
-                project=project, source=source, license=options["license"][:MAX_LICENSE], on_bad=errors.write,
+                project=project, source=source, license=options["license"], on_bad=errors.write,
                 on_progress=self._say_progress,
             )  # fmt: skip
         except TiebreakError as error:
