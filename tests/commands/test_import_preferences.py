@@ -95,6 +95,7 @@ def test_no_error_file_appears_when_every_line_is_good(olga: User, file: Path) -
         ({"project": "!!!"}, "--project needs a name with letters or digits."),
         ({"errors": Path("/proc/none/errors.jsonl")}, "Name another file with --errors."),
         ({"format": "llmfao"}, "is not a folder with pairs-crowd.jsonl"),
+        ({"license": "x" * 101}, "--license has at most 100 characters"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(olga: User, file: Path, options: dict[str, object], says: str) -> None:
