@@ -50,8 +50,7 @@ def script_of(project: int, slug: str, first: int, last: int) -> str:
     return "\n".join(
         [
             f"\\set rater random({first}, {last})",
-            f"{filled(sign_in.OPEN, 'lpad(to_hex(:rater::bigint), 32, $$0$$)', 'now()')};",
-            f"{filled(sign_in.PERSON, ':rater')};",
+            f"{filled(sign_in.OPEN, ':rater', 'lpad(to_hex(:rater::bigint), 32, $$0$$)')};",
             f"SELECT id AS member_id FROM annotator_member WHERE user_id = :rater AND project_id = {project} \\gset",
             filled(
                 assignments.CLAIM, str(project), ":rater", "1", "600", "$${\"\"}$$", "$${in_order}$$", "$${1}$$", "0",

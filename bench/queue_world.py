@@ -126,8 +126,8 @@ def _fill(db: psycopg.Connection, project: int, comparisons: int, wanted: int, s
         PROMPT_ROWS,
         RESPONSE_ROWS,
         COMPARISON_ROWS,
-        TALLY_ROWS,
         *((ASSIGNMENT_ROWS, JUDGMENT_ROWS, HOUR_ROWS) if stored else ()),
+        TALLY_ROWS,  # last: they tell the worker that there is something to be found out
     ):
         db.execute(statement, values)
     for table in (

@@ -93,9 +93,15 @@ class Home:
 
 
 def roomy() -> tuple[str, ...]:
-    """An eighth of the memory to keep pages in, up to 2 GB, and checkpoints that come seldom enough to be cheap."""
+    """An eighth of the memory to keep pages in, up to 2 GB, and checkpoints that come seldom enough to be cheap.
+
+    What a worker counts takes one core: two more of its own helpers would take those that raters wait for.
+    """
     buffers = min(max(psutil.virtual_memory().total // 8 // MEGABYTE, 128), 2048)
-    return f"shared_buffers={buffers}MB", "max_wal_size=2GB", "checkpoint_timeout=15min"
+    return (
+        f"shared_buffers={buffers}MB", "max_wal_size=2GB", "checkpoint_timeout=15min",
+        "max_parallel_workers_per_gather=0",
+    )  # fmt: skip
 
 
 class Postgres:

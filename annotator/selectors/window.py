@@ -158,11 +158,15 @@ def _between(scope: Project | Round, low: int, high: int) -> list[Judged]:
     """The newest whose ids are above `low` and not above `high`."""
     rows: list[Judged] = []
     width = 2 * NEWEST
-    while high > low and len(rows) < NEWEST:
+    while high > low and len(_current(rows)) < NEWEST:
         begin = max(high - width, low)
-        rows = _current([*_read(_judgments(scope).filter(pk__gt=begin, pk__lte=high)), *rows])
-        high, width = begin, 2 * width
-    return rows
+        found = _read(_judgments(scope).filter(pk__gt=begin, pk__lte=high), most=NEWEST)
+        rows = [*found, *rows]  # with what is superseded: it may supersede what comes next
+        if len(found) == NEWEST:  # a wide range may hold a whole project, and the rest of it is not wanted yet
+            high = found[0].pk - 1
+        else:
+            high, width = begin, 2 * width
+    return _current(rows)
 
 
 def _judgments(scope: Project | Round) -> QuerySet[Judgment]:
@@ -171,8 +175,9 @@ def _judgments(scope: Project | Round) -> QuerySet[Judgment]:
     return found
 
 
-def _read(judgments: QuerySet[Judgment]) -> list[Judged]:
-    return [Judged(*row) for row in judgments.order_by("pk").values_list(*COLUMNS)]
+def _read(judgments: QuerySet[Judgment], *, most: int | None = None) -> list[Judged]:
+    """The newest `most`, oldest first."""
+    return [Judged(*row) for row in list(judgments.order_by("-pk").values_list(*COLUMNS)[:most])[::-1]]
 
 
 def _current(rows: Iterable[Judged]) -> list[Judged]:

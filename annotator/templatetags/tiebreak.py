@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -13,8 +14,8 @@ from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language, gettext_noop, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop, ngettext
 
 from annotator.domain.gold import RIGHT_WORDS, Right
 from annotator.domain.keys import ACTIONS
@@ -25,6 +26,7 @@ from annotator.models import Checkpoint, Judgment, Project, Run, SittingAnswer
 from annotator.rendering import chat_html, document_html
 from annotator.selectors.queue import Progress
 from annotator.selectors.sittings import rights_shown
+from annotator.shells import hole, shell
 
 register = template.Library()
 
@@ -79,7 +81,12 @@ WORDS = {
 
 def _number(value: float, digits: int = 0) -> str:
     """A number as it is written in the language of the page."""
-    return number_format(f"{value:.{digits}f}", decimal_pos=digits, use_l10n=True, force_grouping=True)
+    return _number_in(get_language(), f"{value:.{digits}f}", digits)
+
+
+@lru_cache(maxsize=4096)
+def _number_in(_language: str | None, value: str, digits: int) -> str:
+    return number_format(value, decimal_pos=digits, use_l10n=True, force_grouping=True)
 
 
 @register.filter
@@ -292,12 +299,22 @@ def said(judgment: Judgment) -> str:
 @register.simple_tag
 def progress_line(progress: Progress) -> SafeString:
     """How far this rater and everybody are. Written here rather than in a template, because every judgment wants it."""
-    mine = _("<strong>%(n)s</strong> by you") % {"n": _number(progress.answered_by_me)}
-    all_of_us = _("%(answered)s of %(wanted)s in this round") % {
-        "answered": _number(progress.answered),
-        "wanted": _number(progress.wanted),
-    }
+    mine, answered, wanted = progress.answered_by_me, progress.answered, progress.wanted
+    return shell(("progress", get_language()), _progress_drawn).filled(
+        {
+            "max": str(wanted or 1),
+            "value": str(answered),
+            "mine": _number(mine),
+            "answered": _number(answered),
+            "wanted": _number(wanted),
+        }
+    )
+
+
+def _progress_drawn() -> str:
+    mine = _("<strong>%(n)s</strong> by you") % {"n": hole("mine")}
+    all_of_us = _("%(answered)s of %(wanted)s in this round") % {"answered": hole("answered"), "wanted": hole("wanted")}
     return format_html(
         '<progress max="{}" value="{}" aria-label="{}"></progress>\n<p>{} · <span>{}</span></p>\n',
-        progress.wanted or 1, progress.answered, _("Judged in this round"), mark_safe(mine), all_of_us,
+        hole("max"), hole("value"), _("Judged in this round"), mark_safe(mine), all_of_us,
     )  # fmt: skip

@@ -248,6 +248,19 @@ def test_of_many_only_the_newest_are_read(project: Project, crowd: list[User], m
     assert [row.pk for row in found] == current[::-1]
 
 
+def test_what_was_corrected_twice_does_not_count_beside_its_last_correction(
+    project: Project, crowd: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read a few at a time, so that the judgment and its corrections are read apart."""
+    monkeypatch.setattr(window, "NEWEST", 3)
+    changed(changed(Judgment.objects.latest("pk")))
+
+    found = judgments_newest(project, now=timezone.now() + timedelta(minutes=5))
+
+    current = list(Judgment.objects.current().order_by("-pk").values_list("pk", flat=True)[:3])
+    assert [row.pk for row in found] == current[::-1]
+
+
 # --- agreement over time ---------------------------------------------------------------
 
 

@@ -1,0 +1,85 @@
+"""Who has signed in stays so, and nobody else: the session and its user are read each time, together."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from annotator import sign_in, sql
+from annotator.models import User
+from tests.cast import Cast
+
+
+@pytest.fixture
+def ann(cast: Cast) -> Client:
+    """A browser that has opened a page before, so that the process knows whose session it has."""
+    client = Client()
+    client.force_login(cast.ann)
+    assert is_in(client)
+    return client
+
+
+PAGE = reverse("judge-mine", args=["shop"])
+
+
+def is_in(client: Client) -> bool:
+    return client.get(PAGE).status_code == 200
+
+
+def test_a_session_and_its_user_are_one_statement(ann: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def rows(statement: str, parameters: object = ()) -> object:
+        asked.append(statement)
+        return sql.rows(statement, parameters)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sign_in, "rows", rows)
+    with CaptureQueriesContext(connection) as others:
+        assert is_in(ann)
+
+    assert asked == [sign_in.OPEN]
+    assert not any("django_session" in one["sql"] or 'annotator_user" WHERE' in one["sql"] for one in others)
+
+
+def test_a_session_that_is_gone_opens_nothing(ann: Client) -> None:
+    Session.objects.all().delete()
+    assert not is_in(ann)
+
+
+def test_a_session_that_has_run_out_opens_nothing(ann: Client) -> None:
+    Session.objects.update(expire_date=timezone.now())
+    assert not is_in(ann)
+
+
+def test_who_is_no_longer_active_is_out_at_once(ann: Client, cast: Cast) -> None:
+    User.objects.filter(pk=cast.ann.pk).update(is_active=False)
+    assert not is_in(ann)
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one(ann: Client, cast: Cast) -> None:
+    cast.ann.set_password("an entirely new one")
+    cast.ann.save()
+    assert not is_in(ann)
+
+
+def test_a_session_that_says_something_else_now_is_believed(ann: Client, cast: Cast) -> None:
+    """As when somebody else signs in with the same browser: never the user from before."""
+    other = Client()
+    other.force_login(cast.olga)
+    taken = Session.objects.get(session_key=other.cookies[next(iter(other.cookies))].value).session_data
+    Session.objects.filter(session_key=ann.cookies[next(iter(ann.cookies))].value).update(session_data=taken)
+
+    for _time in range(2):
+        assert ann.get(PAGE).wsgi_request.user == cast.olga
+
+
+def test_data_that_nobody_here_signed_opens_nothing(ann: Client) -> None:
+    data = Session.objects.get().session_data
+    Session.objects.update(session_data=data[:-1] + ("a" if data[-1] != "a" else "b"))
+    for _time in range(2):
+        assert not is_in(ann)
