@@ -126,7 +126,7 @@ def _fill(db: psycopg.Connection, project: int, comparisons: int, wanted: int, s
         PROMPT_ROWS,
         RESPONSE_ROWS,
         COMPARISON_ROWS,
-        *((ASSIGNMENT_ROWS, JUDGMENT_ROWS, HOUR_ROWS) if stored else ()),
+        *((ASSIGNMENT_ROWS, JUDGMENT_ROWS, STRETCH_ROWS, HOUR_ROWS) if stored else ()),
         TALLY_ROWS,  # last: they tell the worker that there is something to be found out
     ):
         db.execute(statement, values)
@@ -141,6 +141,7 @@ def _fill(db: psycopg.Connection, project: int, comparisons: int, wanted: int, s
         "rendering",
         "roundtally",
         "raterhour",
+        "stretch",
     ):
         db.execute(SQL("VACUUM ANALYZE {}").format(Identifier(f"annotator_{table}")))
     db.execute("CHECKPOINT")
@@ -182,6 +183,12 @@ INSERT INTO annotator_judgment (assignment_id, key, outcome, value, preferred_id
 SELECT a.id, gen_random_uuid(), 'prefer', -1, c.first_id, 'five_point', 'a',
        (SELECT max(id) FROM annotator_protocol WHERE project_id = %(project)s), '{}', '{}', '[]', '', '', 20, a.ended_at
   FROM annotator_assignment a JOIN annotator_comparison c ON c.id = a.comparison_id WHERE c.round_id = %(round)s
+"""
+STRETCH_ROWS = """
+INSERT INTO annotator_stretch (round_id, number)
+SELECT DISTINCT %(round)s::bigint, j.id / 4096
+  FROM annotator_judgment j JOIN annotator_assignment a ON a.id = j.assignment_id
+  JOIN annotator_comparison c ON c.id = a.comparison_id WHERE c.round_id = %(round)s
 """
 TALLY_ROWS = """
 INSERT INTO annotator_roundtally (round_id, shard, comparisons, wanted, answered, set_aside, decided)

@@ -26,7 +26,7 @@ from annotator.models.rounds import Round
 from annotator.models.runs import Checkpoint, CheckpointKind, Run, RunEvent
 from annotator.models.sendings import Depot, Sending
 from annotator.models.snapshots import Snapshot
-from annotator.models.tallies import RaterHour, RoundTally
+from annotator.models.tallies import RaterHour, RoundTally, Stretch
 from annotator.models.tokens import Receipt, Token
 from annotator.models.webhooks import Delivery, DeliveryState, Webhook, WebhookEvent
 
@@ -68,6 +68,7 @@ __all__ = [
     "SittingAnswer",
     "Snapshot",
     "Split",
+    "Stretch",
     "Token",
     "User",
     "Webhook",

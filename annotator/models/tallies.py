@@ -67,3 +67,21 @@ class RaterHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rater_id}: {self.hour:%Y-%m-%d %H}"
+
+
+class Stretch(models.Model):
+    """A stretch of the ids of judgments in which a round has some, so that its newest are found among those of all.
+
+    number  of the stretch: it holds the ids from number × SPAN on. Two rows may say the same.
+    """
+
+    SPAN = 4096
+
+    round = models.ForeignKey("annotator.Round", models.CASCADE, related_name="stretches", db_index=False)
+    number = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["round", "number"], name="stretch_of_round")]
+
+    def __str__(self) -> str:
+        return f"{self.round_id}: {self.number}"

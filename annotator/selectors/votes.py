@@ -9,9 +9,11 @@ aside are few, and are taken away at the end, and so are raters whom an owner ex
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -122,7 +124,15 @@ def authors_counted(project: Project, *, anew: bool = False) -> tuple[Author, ..
 
 
 def _base(judgments: QuerySet[Judgment], key: str, now: datetime) -> _Base:
-    """What was counted before and is kept, with what has settled since."""
+    """What was counted before and is kept, with what has settled since. Who else wants it waits and finds it."""
+    with _counting[key]:
+        return _base_counted(judgments, key, now)
+
+
+_counting: defaultdict[str, Lock] = defaultdict(Lock)
+
+
+def _base_counted(judgments: QuerySet[Judgment], key: str, now: datetime) -> _Base:
     base = cache.get(key)
     if not isinstance(base, _Base) or base.begun < now - KEPT:
         base = _Base(now, 0, NOTHING)

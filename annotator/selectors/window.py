@@ -1,13 +1,13 @@
 """The newest judgments of a project, or of a round, without looking at all the others.
 
-No index leads from a project to its newest judgments, so they are looked for in
-ever wider ranges of ids, newest first, and kept. Judgments are append-only and a
+No index leads from a project to its newest judgments. It is known in which stretches of ids there are some; these are
+looked through in ever wider ranges, newest first, and what is found is kept. Judgments are append-only and a
 correction names what it supersedes: afterwards only what came since is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar, cast
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
-from annotator.models import Judgment, Project, Round
+from annotator.models import Judgment, Project, Round, Stretch
 from annotator.selectors.exclusion import excluded_of
 from annotator.selectors.figures import figure_found, is_big, judgments_number
 from annotator.selectors.kept import FINDINGS, Shelf
@@ -157,16 +157,36 @@ def _all(scope: Project | Round, upto: int) -> list[Judged]:
 def _between(scope: Project | Round, low: int, high: int) -> list[Judged]:
     """The newest whose ids are above `low` and not above `high`."""
     rows: list[Judged] = []
-    width = 2 * NEWEST
-    while high > low and len(_current(rows)) < NEWEST:
-        begin = max(high - width, low)
-        found = _read(_judgments(scope).filter(pk__gt=begin, pk__lte=high), most=NEWEST)
-        rows = [*found, *rows]  # with what is superseded: it may supersede what comes next
-        if len(found) == NEWEST:  # a wide range may hold a whole project, and the rest of it is not wanted yet
-            high = found[0].pk - 1
-        else:
-            high, width = begin, 2 * width
+    for begin, end in _stretches(scope, low, high):
+        width = 2 * NEWEST
+        while end > begin:
+            if len(_current(rows)) == NEWEST:
+                return _current(rows)
+            middle = max(end - width, begin)
+            found = _read(_judgments(scope).filter(pk__gt=middle, pk__lte=end), most=NEWEST)
+            rows = [*found, *rows]  # with what is superseded: it may supersede what comes next
+            if len(found) == NEWEST:  # a wide range may hold a whole project, and the rest of it is not wanted yet
+                end = found[0].pk - 1
+            else:
+                end, width = middle, 2 * width
     return _current(rows)
+
+
+def _stretches(scope: Project | Round, low: int, high: int) -> Iterator[tuple[int, int]]:
+    """Where between `low` and `high` there are judgments of the scope, as the last id before them and the last of them.
+
+    Newest first. What others have between them is left out, and may be millions.
+    """
+    rounds = scope.rounds.all() if isinstance(scope, Project) else [scope]
+    known = Stretch.objects.filter(round__in=rounds, number__gte=low // Stretch.SPAN, number__lte=high // Stretch.SPAN)
+    numbers = list(known.order_by("-number").values_list("number", flat=True).distinct())
+    while numbers:
+        last = first = numbers[0]
+        together = 1
+        while together < len(numbers) and numbers[together] == first - 1:
+            first, together = first - 1, together + 1
+        yield max(first * Stretch.SPAN - 1, low), min((last + 1) * Stretch.SPAN - 1, high)
+        numbers = numbers[together:]
 
 
 def _judgments(scope: Project | Round) -> QuerySet[Judgment]:

@@ -91,6 +91,8 @@ def test_all_that_comes_in_refers_to_what_is_there(
     assert again == Counter(imported=3, prompts=1, responses=4, comparisons=2, judgments=3, read=4, known=1, bad=0)
     assert asked("SELECT sum(comparisons), sum(answered) FROM annotator_roundtally") == [(8, 9)]
     assert asked("SELECT sum(answered), sum(decided) FROM annotator_raterhour") == [(9, 9)]
+    stretches = asked("SELECT DISTINCT number FROM annotator_stretch ORDER BY 1")
+    assert stretches == asked("SELECT DISTINCT id / 4096 FROM annotator_judgment ORDER BY 1")
 
 
 def test_foreign_keys_of_new_prompts_are_not_looked_up_row_by_row(shop: Project, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from annotator.models import Project, Round
+from annotator.models import Project, Round, Stretch, User
+from tests.factories import judged
 
 
 @pytest.fixture
@@ -61,6 +62,23 @@ def test_a_round_that_is_collected_fewest_first_goes_on_so_after_the_upgrade(pro
         assert set(round.comparisons.values_list("is_control", "taken")) == {(True, None), (False, 0)}
     finally:
         migrated(None)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_where_the_judgments_are_is_found_out_in_the_upgrade(
+    project: Project, round: Round, raters: list[User]
+) -> None:
+    """Slow because tables change twice."""
+    judged(project, raters[0], limit=3)
+    told = set(Stretch.objects.values_list("round", "number"))
+    assert told
+    try:
+        migrated("0037_a_judgment_in_fewer_steps")
+    finally:
+        migrated(None)
+
+    assert set(Stretch.objects.values_list("round", "number")) == told
 
 
 def migrated(name: str | None) -> Any:

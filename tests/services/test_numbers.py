@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import combinations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from annotator.domain.asking import Said
@@ -246,6 +248,23 @@ def test_of_many_only_the_newest_are_read(project: Project, crowd: list[User], m
 
     current = list(Judgment.objects.current().order_by("-pk").values_list("pk", flat=True)[:5])
     assert [row.pk for row in found] == current[::-1]
+
+
+def test_what_others_said_in_between_is_not_looked_through(
+    project: Project, crowd: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if other projects had got very many judgments since the last but one of this."""
+    monkeypatch.setattr(window, "NEWEST", 5)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setval('annotator_judgment_id_seq', 1::bigint << 50)")
+    changed(Judgment.objects.latest("pk"))
+    with CaptureQueriesContext(connection) as queries:
+        found = judgments_newest(project, now=timezone.now() + timedelta(minutes=5))
+
+    current = list(Judgment.objects.current().order_by("-pk").values_list("pk", flat=True)[:5])
+    assert [row.pk for row in found] == current[::-1]
+    assert current[0] > 2**50 > current[1]
+    assert len(queries) < 30  # in ever wider ranges it would take forty-seven to get there
 
 
 def test_what_was_corrected_twice_does_not_count_beside_its_last_correction(

@@ -19,7 +19,7 @@ from annotator.domain.asking import Said
 from annotator.domain.lifecycles import AssignmentState
 from annotator.domain.strategies import Order
 from annotator.exceptions import AssignmentLapsed
-from annotator.models import Assignment, Comparison, Judgment, Project, RaterHour, Round, RoundTally, User
+from annotator.models import Assignment, Comparison, Judgment, Project, RaterHour, Round, RoundTally, Stretch, User
 from annotator.services.assignments import assignment_skip, assignments_claim, assignments_sweep
 from annotator.services.comparisons import comparisons_want
 from annotator.services.flags import comparison_put_back, comparison_set_aside
@@ -200,6 +200,8 @@ class QueueMachine(RuleBasedStateMachine):
             )  # fmt: skip
             assert (kept["decided"] or 0) == firsts.filter(preferred__isnull=False).count()
             assert (kept["seconds"] or 0.0) == 3.0 * firsts.count()
+        told = Judgment.with_checks.values_list("assignment__comparison__round", "pk")
+        assert set(Stretch.objects.values_list("round", "number")) == {(of, pk // Stretch.SPAN) for of, pk in told}
 
 
 def recounted(round: Round) -> dict[str, Any]:
