@@ -255,9 +255,11 @@ def test_what_others_said_in_between_is_not_looked_through(
 ) -> None:
     """As if other projects had got very many judgments since the last but one of this."""
     monkeypatch.setattr(window, "NEWEST", 5)
+    newest = Judgment.objects.latest("pk")
     with connection.cursor() as cursor:
         cursor.execute("SELECT setval('annotator_judgment_id_seq', 1::bigint << 50)")
-    changed(Judgment.objects.latest("pk"))
+        changed(newest)
+        cursor.execute("SELECT setval('annotator_judgment_id_seq', %s)", [newest.pk])  # no rollback takes it back
     with CaptureQueriesContext(connection) as queries:
         found = judgments_newest(project, now=timezone.now() + timedelta(minutes=5))
 
