@@ -88,7 +88,8 @@ def judgments_newest(scope: Project | Round, *, now: datetime | None = None) -> 
         mark, rows = _keep(scope, now, settled, _all(scope, settled))
     elif settled > mark.upto:
         mark, rows = _keep(scope, mark.begun, settled, _current([*rows, *_between(scope, mark.upto, settled)]))
-    return _current([*rows, *_read(_judgments(scope).filter(pk__gt=mark.upto))])
+    unsettled = Judgment.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return _current([*rows, *_between(scope, mark.upto, unsettled)])
 
 
 def judgment_newest(scope: Project | Round) -> int:
@@ -151,25 +152,25 @@ def _all(scope: Project | Round, upto: int) -> list[Judged]:
     """The newest up to an id. Where there are few, all of them: a search for more would end at the first judgment."""
     if judgments_number(scope) <= NEWEST:
         return _current(_read(_judgments(scope).filter(pk__lte=upto)))
-    return _between(scope, 0, upto)
+    return _current(_between(scope, 0, upto))
 
 
 def _between(scope: Project | Round, low: int, high: int) -> list[Judged]:
-    """The newest whose ids are above `low` and not above `high`."""
+    """The newest whose ids are above `low` and not above `high`, with what these supersede: enough for NEWEST."""
     rows: list[Judged] = []
     for begin, end in _stretches(scope, low, high):
         width = 2 * NEWEST
         while end > begin:
             if len(_current(rows)) == NEWEST:
-                return _current(rows)
+                return rows
             middle = max(end - width, begin)
             found = _read(_judgments(scope).filter(pk__gt=middle, pk__lte=end), most=NEWEST)
-            rows = [*found, *rows]  # with what is superseded: it may supersede what comes next
+            rows = [*found, *rows]  # all of them: one that is superseded may supersede what comes next
             if len(found) == NEWEST:  # a wide range may hold a whole project, and the rest of it is not wanted yet
                 end = found[0].pk - 1
             else:
                 end, width = middle, 2 * width
-    return _current(rows)
+    return rows
 
 
 def _stretches(scope: Project | Round, low: int, high: int) -> Iterator[tuple[int, int]]:

@@ -6,6 +6,7 @@ import uuid
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 from itertools import combinations
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -248,6 +249,26 @@ def test_of_many_only_the_newest_are_read(project: Project, crowd: list[User], m
 
     current = list(Judgment.objects.current().order_by("-pk").values_list("pk", flat=True)[:5])
     assert [row.pk for row in found] == current[::-1]
+
+
+def test_of_many_that_came_just_now_only_the_newest_are_read(
+    project: Project, crowd: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window, "NEWEST", 5)
+    read: list[int] = []
+    rows = window._read
+
+    def noted(*arguments: Any, **named: Any) -> list[window.Judged]:
+        found = rows(*arguments, **named)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(window, "_read", noted)
+    found = judgments_newest(project)
+
+    current = list(Judgment.objects.current().order_by("-pk").values_list("pk", flat=True)[:5])
+    assert [row.pk for row in found] == current[::-1]
+    assert max(read) == 5 < Judgment.objects.count()
 
 
 def test_what_others_said_in_between_is_not_looked_through(
