@@ -127,7 +127,6 @@ def _fill(db: psycopg.Connection, project: int, comparisons: int, wanted: int, s
         RESPONSE_ROWS,
         COMPARISON_ROWS,
         *((ASSIGNMENT_ROWS, JUDGMENT_ROWS, STRETCH_ROWS, HOUR_ROWS) if stored else ()),
-        TALLY_ROWS,  # last: they tell the worker that there is something to be found out
     ):
         db.execute(statement, values)
     for table in (
@@ -139,12 +138,13 @@ def _fill(db: psycopg.Connection, project: int, comparisons: int, wanted: int, s
         "member",
         "acknowledgement",
         "rendering",
-        "roundtally",
         "raterhour",
         "stretch",
     ):
         db.execute(SQL("VACUUM ANALYZE {}").format(Identifier(f"annotator_{table}")))
     db.execute("CHECKPOINT")
+    db.execute(TALLY_ROWS, values)  # at the end: they tell the worker that there is something to be found out
+    db.execute("VACUUM ANALYZE annotator_roundtally")
 
 
 PROMPT_ROWS = """

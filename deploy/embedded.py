@@ -95,7 +95,7 @@ class Home:
 def roomy() -> tuple[str, ...]:
     """An eighth of the memory to keep pages in, up to 2 GB, and checkpoints that come seldom enough to be cheap.
 
-    What a worker counts takes one core: two more of its own helpers would take those that raters wait for.
+    What a worker counts takes one core: parallel processes of Postgres would take those that raters wait for.
     """
     buffers = min(max(psutil.virtual_memory().total // 8 // MEGABYTE, 128), 2048)
     return (

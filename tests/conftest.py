@@ -75,11 +75,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(autouse=True)
 def nothing_kept() -> None:
     """Each test has a database of its own, in which the same number is another row, and begins in English."""
+    from django.core.cache import cache
     from django.utils import translation
 
     from annotator import shells
     from annotator.selectors import kept
 
+    cache.clear()
     kept.forget()
     shells.forget()
     translation.deactivate()  # a request answered in this thread leaves its language behind

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from django.db import connection
 
 from annotator.domain.asking import Said
 from annotator.domain.lifecycles import RoundState, RunState
@@ -136,3 +139,16 @@ def datasets_ready(project: Project) -> list[Dataset]:
     for _ in range(2):
         dataset_execute(dataset_id=dataset_create(project=project, shape="preference", file_format="jsonl").pk)
     return list(project.datasets.order_by("version"))
+
+
+@contextmanager
+def ids_from(last: int) -> Iterator[None]:
+    """Judgments get the ids after this one. Put back afterwards, because no rollback does that."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT last_value FROM annotator_judgment_id_seq")
+        before = cursor.fetchone()
+        cursor.execute("SELECT setval('annotator_judgment_id_seq', %s)", [last])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT setval('annotator_judgment_id_seq', %s)", before)

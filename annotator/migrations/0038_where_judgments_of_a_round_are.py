@@ -12,7 +12,9 @@ from django.db import migrations, models
 bulk = import_module("annotator.migrations.0027_votes_counted_once")
 votes = import_module("annotator.migrations.0037_a_judgment_in_fewer_steps")
 
+# Whoever is storing one ends first, and the next begins with the new functions: nothing is stored in between.
 SO_FAR = """
+LOCK TABLE annotator_judgment IN SHARE ROW EXCLUSIVE MODE;
 INSERT INTO annotator_stretch (round_id, number)
 SELECT DISTINCT c.round_id, j.id / 4096
   FROM annotator_judgment j JOIN annotator_assignment a ON a.id = j.assignment_id

@@ -124,7 +124,10 @@ def authors_counted(project: Project, *, anew: bool = False) -> tuple[Author, ..
 
 
 def _base(judgments: QuerySet[Judgment], key: str, now: datetime) -> _Base:
-    """What was counted before and is kept, with what has settled since. Who else wants it waits and finds it."""
+    """What was counted before and is kept, with what has settled since.
+
+    Who else in this process wants it meanwhile waits and finds it.
+    """
     with _counting[key]:
         return _base_counted(judgments, key, now)
 

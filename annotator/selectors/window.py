@@ -88,8 +88,8 @@ def judgments_newest(scope: Project | Round, *, now: datetime | None = None) -> 
         mark, rows = _keep(scope, now, settled, _all(scope, settled))
     elif settled > mark.upto:
         mark, rows = _keep(scope, mark.begun, settled, _current([*rows, *_between(scope, mark.upto, settled)]))
-    unsettled = Judgment.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    return _current([*rows, *_between(scope, mark.upto, unsettled)])
+    newest_of_all = Judgment.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return _current([*rows, *_between(scope, mark.upto, newest_of_all)])
 
 
 def judgment_newest(scope: Project | Round) -> int:
@@ -176,7 +176,7 @@ def _between(scope: Project | Round, low: int, high: int) -> list[Judged]:
 def _stretches(scope: Project | Round, low: int, high: int) -> Iterator[tuple[int, int]]:
     """Where between `low` and `high` there are judgments of the scope, as the last id before them and the last of them.
 
-    Newest first. What others have between them is left out, and may be millions.
+    Newest first. What only others have between them is left out, and may be millions.
     """
     rounds = scope.rounds.all() if isinstance(scope, Project) else [scope]
     known = Stretch.objects.filter(round__in=rounds, number__gte=low // Stretch.SPAN, number__lte=high // Stretch.SPAN)

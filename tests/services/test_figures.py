@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.utils import timezone, translation
 
 from annotator.domain.packing import unpacked
@@ -28,7 +27,6 @@ from tests.factories import judged
 @pytest.fixture
 def big(project: Project, round: Round, raters: list[User], monkeypatch: pytest.MonkeyPatch) -> Project:
     """Two people judged ten pairs each, and that is more than a page finds itself."""
-    cache.clear()
     FINDINGS.clear()
     monkeypatch.setattr("annotator.selectors.figures.MANY", 10)
     for rater, answer in zip(raters, "ab", strict=False):

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -30,7 +29,6 @@ EQUAL = {"tie": 0.0, "both_good": None, "both_bad": None, "cannot_judge": None}
 @pytest.fixture
 def mill(cast: Cast) -> Project:
     """Its answers came with an import: `ada` wrote the first of every pair, `bob` the second."""
-    cache.clear()
     project = project_of(cast.olga, "mill", prompts=8)
     round_collecting(project)
     written_by(project, first="ada", second="bob")
@@ -260,7 +258,6 @@ def test_style_control_reads_the_answers_and_counts_the_same_votes(cast: Cast, m
 
 def test_the_base_model_is_the_measure_where_asked(cast: Cast, turned: Any) -> None:
     """After a turn the second round compares the new checkpoint with its parent, which is the base model."""
-    cache.clear()
     for rater, wins in ((cast.ann, 3), (cast.rui, 5)):
         for number in range(8):
             assignment = held(cast.shop, rater)

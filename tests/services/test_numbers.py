@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from annotator.domain.asking import Said
 from annotator.domain.lifecycles import AssignmentState
-from annotator.models import Assignment, Checkpoint, Comparison, Judgment, Project, RaterHour, Round, User
+from annotator.models import Assignment, Checkpoint, Comparison, Judgment, Project, RaterHour, Round, Stretch, User
 from annotator.selectors import queue_health as health_of
 from annotator.selectors import window
 from annotator.selectors.hours import Order, hours_by_day, raters_page
@@ -27,7 +27,7 @@ from annotator.selectors.window import judgment_newest, judgments_newest
 from annotator.selectors.worth import value_of
 from annotator.services.assignments import assignment_skip, assignments_claim, assignments_release
 from annotator.services.judgments import judgment_submit
-from tests.factories import held, judged
+from tests.factories import held, ids_from, judged
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
@@ -271,16 +271,29 @@ def test_of_many_that_came_just_now_only_the_newest_are_read(
     assert max(read) == 5 < Judgment.objects.count()
 
 
+def test_judgments_on_both_sides_of_a_border_between_stretches_are_found(
+    project: Project, crowd: list[User], raters: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window, "NEWEST", 6)
+    with ids_from(Stretch.SPAN - 3):
+        for one in Judgment.objects.current().order_by("-pk")[:5]:
+            changed(one)
+
+    found = judgments_newest(project, now=timezone.now() + timedelta(minutes=5))
+
+    current = list(Judgment.objects.current().order_by("-pk").values_list("pk", flat=True)[:6])
+    assert [row.pk for row in found] == current[::-1]
+    assert current[:5] == [4098, 4097, 4096, 4095, 4094]
+    assert judgment_newest(project) == 4098
+
+
 def test_what_others_said_in_between_is_not_looked_through(
     project: Project, crowd: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if other projects had got very many judgments since the last but one of this."""
     monkeypatch.setattr(window, "NEWEST", 5)
-    newest = Judgment.objects.latest("pk")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT setval('annotator_judgment_id_seq', 1::bigint << 50)")
-        changed(newest)
-        cursor.execute("SELECT setval('annotator_judgment_id_seq', %s)", [newest.pk])  # no rollback takes it back
+    with ids_from(2**50):
+        changed(Judgment.objects.latest("pk"))
     with CaptureQueriesContext(connection) as queries:
         found = judgments_newest(project, now=timezone.now() + timedelta(minutes=5))
 

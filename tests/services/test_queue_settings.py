@@ -251,12 +251,14 @@ def test_a_claim_and_a_judgment_write_the_comparison_and_no_index_of_it(
     """What Postgres calls heap-only updates: all that one claim, one judgment and its vote do to the comparison."""
     before = _updates()
 
-    held = assignment_claim(rater=raters[0], project=project)
-    assert held is not None
-    judgment_submit(assignment=held, said=Said("a"), key=key(1))
+    for number in range(5):
+        held = assignment_claim(rater=raters[0], project=project)
+        assert held is not None
+        judgment_submit(assignment=held, said=Said("a"), key=key(number))
 
     updates, heap_only = (after - was for after, was in zip(_updates(), before, strict=True))
-    assert (updates, heap_only) == (2, 2), "one for the claim, one for the judgment with its vote"
+    assert updates == 10, "one for each claim, one for each judgment with its vote"
+    assert heap_only >= 8, "all but for what finds no room on its page"
 
 
 def _updates() -> tuple[int, int]:

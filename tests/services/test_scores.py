@@ -5,7 +5,6 @@ from __future__ import annotations
 from threading import Thread
 
 import pytest
-from django.core.cache import cache
 from django.db import connection, transaction
 
 from annotator.domain.ranking.information import order_gains
@@ -22,7 +21,6 @@ from tests.factories import judged
 @pytest.fixture
 def three(project: Project, round: Round) -> list[Checkpoint]:
     """The round's first answers are of one policy, the second ones of two others in turn; nobody judged yet."""
-    cache.clear()
     base = Checkpoint.objects.get(project=project, name="base")
     others = [
         Checkpoint.objects.create(project=project, kind="policy", name=name, base_model="starter")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -48,7 +47,6 @@ def strange(judge: str, answer: AnswerRecord) -> list[float]:
 
 @pytest.fixture
 def informative(project: Project) -> Project:
-    cache.clear()
     return project_update(project=project, strategy={"informative": 1}, informative_by="disagreement")
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -24,14 +23,6 @@ from tests.cast import Cast
 from tests.factories import round_collecting
 
 PAGE = "/p/shop/agreement/"
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept() -> Iterator[None]:
-    """Rows are rolled back after each test and their numbers come again; what was kept of them must not."""
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from annotator.domain.asking import Said
@@ -24,7 +23,6 @@ HOSTILE = '<script>alert(1)</script>"datum'
 @pytest.fixture
 def olga(cast: Cast, collecting: Round, client_of: Callable[[User | None], Client]) -> Client:
     """Ann preferred `kind` five times and the other, whose name is hostile, twice."""
-    cache.clear()
     for side, author in (("first", "kind"), ("second", HOSTILE)):
         answers = Comparison.objects.filter(round=collecting).values(f"{side}_id")
         Response.objects.filter(pk__in=answers).update(author=author, checkpoint=None, run=None)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import connection
+from django.db.models import QuerySet
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -13,6 +15,7 @@ from django.utils import timezone
 from annotator import sign_in, sql
 from annotator.models import User
 from tests.cast import Cast
+from tests.factories import PASSWORD
 
 
 @pytest.fixture
@@ -29,6 +32,10 @@ PAGE = reverse("judge-mine", args=["shop"])
 
 def is_in(client: Client) -> bool:
     return client.get(PAGE).status_code == 200
+
+
+def session_of(client: Client) -> QuerySet[Session]:
+    return Session.objects.filter(session_key=client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 
 def test_a_session_and_its_user_are_one_statement(ann: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,12 +74,39 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(ann: Client, cast: Cast
     assert not is_in(ann)
 
 
+def test_who_was_deleted_is_out_at_once(client: Client, db: None) -> None:
+    client.force_login(User.objects.create_user("guest"))
+    before = client.get(PAGE).wsgi_request.user
+    User.objects.filter(username="guest").delete()
+    assert before.is_authenticated
+    assert not client.get(PAGE).wsgi_request.user.is_authenticated
+
+
+def test_who_signs_in_with_the_browser_of_another_is_not_taken_for_them(ann: Client, cast: Cast) -> None:
+    ann.post(reverse("logout"))
+    assert not is_in(ann)
+
+    ann.post(reverse("login"), {"username": cast.olga.username, "password": PASSWORD})
+    for _time in range(2):
+        assert ann.get(PAGE).wsgi_request.user == cast.olga
+
+
+def test_what_changes_within_one_request_is_not_remembered_for_the_next(ann: Client) -> None:
+    session = ann.session
+    session["seen"] = [1]
+    session.save()
+    for _time in range(2):
+        store = sign_in.SessionStore(session.session_key)
+        store["seen"].append(2)
+        assert store["seen"] == [1, 2]
+
+
 def test_a_session_that_says_something_else_now_is_believed(ann: Client, cast: Cast) -> None:
     """As when somebody else signs in with the same browser: never the user from before."""
     other = Client()
     other.force_login(cast.olga)
-    taken = Session.objects.get(session_key=other.cookies[next(iter(other.cookies))].value).session_data
-    Session.objects.filter(session_key=ann.cookies[next(iter(ann.cookies))].value).update(session_data=taken)
+    taken = session_of(other).get().session_data
+    session_of(ann).update(session_data=taken)
 
     for _time in range(2):
         assert ann.get(PAGE).wsgi_request.user == cast.olga
