@@ -72,8 +72,9 @@ def cast(db: None, store: Path) -> Cast:
     """Everybody in place; the shop has prompts and no round yet."""
     if not worlds.has("cast"):
         return cast_made()
-    people = (User.objects.get(username=name) for name in ("olga", "rui", "ann", "max", "otto"))
-    return Cast(*people, *(Project.objects.get(slug=slug) for slug in ("shop", "garden")))
+    olga, rui, ann, max, otto = (User.objects.get(username=name) for name in ("olga", "rui", "ann", "max", "otto"))
+    shop, garden = (Project.objects.get(slug=slug) for slug in ("shop", "garden"))
+    return Cast(olga, rui, ann, max, otto, shop, garden)
 
 
 @pytest.fixture
