@@ -56,12 +56,10 @@ def member(user: User, slug: str) -> Member:
     return theirs
 
 
-MEMBER = (
-    *(
-        # Since when seldom matters, and a time takes longer to read than all the rest of a row.
-        Part(model, alias, *(field.name for field in model._meta.concrete_fields if field.name != "created_at"))
-        for model, alias in ((Member, "m"), (Project, "p"))
-    ),
+# Since when is seldom asked, and times are slow to read.
+MEMBER = tuple(
+    Part(model, alias, *(field.name for field in model._meta.concrete_fields if field.name != "created_at"))
+    for model, alias in ((Member, "m"), (Project, "p"))
 )
 MEMBERSHIP = f"""
 SELECT {", ".join(part.columns for part in MEMBER)}

@@ -157,7 +157,7 @@ class Part:
     def made(self, values: Sequence[Any]) -> Any:
         """A row that knows these columns, and reads its others when they are asked for.
 
-        As unpickling makes one, because setting up each field by `Model.__init__` takes four times as long.
+        As unpickling makes one, because `Model.__init__` sets up each field anew.
         """
         row = self.model.__new__(self.model)
         row._state = ModelState()

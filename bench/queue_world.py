@@ -107,6 +107,8 @@ def project_made(slug: str, *, comparisons: int, wanted: int, stored: int, rater
 
 
 def _fill(db: psycopg.Connection, project: int, comparisons: int, wanted: int, stored: int, users: list[int]) -> None:
+    from annotator.models import Stretch
+
     prompts = max(comparisons // PAIRS_OF_PROMPT, 1)
     db.execute("SET session_replication_role = replica")  # the sums are set below, so no trigger need count row by row
     db.execute("SET synchronous_commit = off")
@@ -120,7 +122,7 @@ def _fill(db: psycopg.Connection, project: int, comparisons: int, wanted: int, s
     values = {
         "project": project, "round": found[0], "prompts": prompts, "answers": ANSWERS, "wanted": wanted,
         "stored": stored, "users": users, "count": len(users), "prompt_texts": PROMPTS, "texts": TEXTS,
-        "sums": [hashlib.sha256(text.encode()).hexdigest() for text in TEXTS],
+        "sums": [hashlib.sha256(text.encode()).hexdigest() for text in TEXTS], "span": Stretch.SPAN,
     }  # fmt: skip
     for statement in (
         PROMPT_ROWS,
@@ -186,7 +188,7 @@ SELECT a.id, gen_random_uuid(), 'prefer', -1, c.first_id, 'five_point', 'a',
 """
 STRETCH_ROWS = """
 INSERT INTO annotator_stretch (round_id, number)
-SELECT DISTINCT %(round)s::bigint, j.id / 4096
+SELECT DISTINCT %(round)s::bigint, j.id / %(span)s
   FROM annotator_judgment j JOIN annotator_assignment a ON a.id = j.assignment_id
   JOIN annotator_comparison c ON c.id = a.comparison_id WHERE c.round_id = %(round)s
 """

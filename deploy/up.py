@@ -161,19 +161,8 @@ def commands(bind: str, port: int) -> dict[str, list[str]]:
     def worker(queue: str, threads: int) -> list[str]:
         # Threads suffice: the work is SQL, and training runs in a child process of its own.
         # Nicely, children too: whoever waits for a page goes first.
-        command = [
-            "nice",
-            "-n",
-            "10",
-            *celery,
-            "worker",
-            "--queues",
-            queue,
-            "--hostname",
-            f"{queue}@%h",
-            "--loglevel",
-            "WARNING",
-        ]
+        command = ["nice", "-n", "10", *celery, "worker", "--queues", queue]
+        command += ["--hostname", f"{queue}@%h", "--loglevel", "WARNING"]
         command += ["--pool", "threads", "--concurrency", str(threads)]
         # Workers need to know nothing of each other; not asking makes them start at once.
         return [*command, "--without-gossip", "--without-mingle", "--without-heartbeat"]

@@ -3,6 +3,8 @@
 Whatever a function asks as a statement of its own is set up anew each time, which costs more than reading the few rows
 that it is about. So what is one expression is assigned, the member and the round are read together, what was held
 is handed back without a query, and the judgment before this one is looked for only where there is one.
+
+The functions stand here whole rather than as replacements in the text of earlier ones, to be read as they are now.
 """
 
 from importlib import import_module

@@ -105,6 +105,8 @@ class _Base:
 
 NOTHING = Counts((), np.zeros((0, 7), np.int64))
 
+_counting: defaultdict[str, Lock] = defaultdict(Lock)  # by the key of what is counted
+
 
 def votes_counted_of(project: Project, tag: str = "", *, now: datetime | None = None) -> Counts:
     """Every current vote but those on pairs that are set aside, or of excluded raters; with a tag, on prompts that
@@ -130,9 +132,6 @@ def _base(judgments: QuerySet[Judgment], key: str, now: datetime) -> _Base:
     """
     with _counting[key]:
         return _base_counted(judgments, key, now)
-
-
-_counting: defaultdict[str, Lock] = defaultdict(Lock)
 
 
 def _base_counted(judgments: QuerySet[Judgment], key: str, now: datetime) -> _Base:

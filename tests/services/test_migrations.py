@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from annotator.models import Project, Round, Stretch, User
+from annotator.models import Judgment, Project, Round, Stretch, User
 from tests.factories import ids_from, judged
 
 
@@ -72,14 +72,21 @@ def test_where_the_judgments_are_is_found_out_in_the_upgrade(
     """Slow because tables change twice."""
     with ids_from(Stretch.SPAN - 2):
         judged(project, raters[0], limit=3)
-    told = set(Stretch.objects.values_list("round", "number"))
-    assert told == {(round.pk, 0), (round.pk, 1)}
-    try:
-        migrated("0037_a_judgment_in_fewer_steps")
-    finally:
-        migrated(None)
+        assert told() == {(round.pk, 0), (round.pk, 1)}
+        try:
+            migrated("0036_license_of_an_import")
+            judged(project, raters[1], limit=3)  # as that version claims, stores and counts
+        finally:
+            migrated(None)
+    with ids_from(2 * Stretch.SPAN):
+        judged(project, raters[2], limit=3)
 
-    assert set(Stretch.objects.values_list("round", "number")) == told
+    assert told() == {(round.pk, 0), (round.pk, 1), (round.pk, 2)}
+    assert round.tallies.sums()["answered"] == Judgment.objects.count() == 9
+
+
+def told() -> set[tuple[int, int]]:
+    return set(Stretch.objects.values_list("round", "number"))
 
 
 def migrated(name: str | None) -> Any:

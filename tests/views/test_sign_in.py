@@ -17,6 +17,8 @@ from annotator.models import User
 from tests.cast import Cast
 from tests.factories import PASSWORD
 
+PAGE = reverse("judge-mine", args=["shop"])
+
 
 @pytest.fixture
 def ann(cast: Cast) -> Client:
@@ -25,9 +27,6 @@ def ann(cast: Cast) -> Client:
     client.force_login(cast.ann)
     assert is_in(client)
     return client
-
-
-PAGE = reverse("judge-mine", args=["shop"])
 
 
 def is_in(client: Client) -> bool:
