@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from annotator.models import Project, Stretch, User
-from annotator.services import imports
+from annotator.services import import_storage, imports
 from annotator.services.import_files import source_open
 from annotator.services.imports import preferences_import
 from annotator.services.projects import project_create
@@ -137,3 +137,25 @@ def rows_passed() -> int:
         )
         (found,) = cursor.fetchone()
     return int(found)
+
+
+@pytest.mark.parametrize("analysed", ["never", "when others were small"])
+def test_a_known_prompt_is_found_by_its_own_index_in_a_project_that_postgres_takes_for_empty(
+    shop: Project, tmp_path: Path, analysed: str
+) -> None:
+    """By any other way each would be looked for among all prompts of the project."""
+    others = [project_create(owner=User.objects.get(), name=name, slug=name) for name in ("one", "two")]
+    for other in others:
+        imported(other, tmp_path / "pairs.jsonl", pair(1, 1))
+    with connection.cursor() as cursor:
+        if analysed != "never":
+            cursor.execute("ANALYZE annotator_prompt")
+    imported(shop, tmp_path / "pairs.jsonl", *(pair(number, 1) for number in range(500)))
+
+    with connection.cursor() as cursor, import_storage._in_the_order_of_an_index():
+        cursor.execute(f"EXPLAIN {import_storage.KNOWN_PROMPTS}", ["{a,b}", shop.pk])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    assert "prompt_once_per_project" in plan
+    assert "prompt_project_id" not in plan
+    assert "Seq Scan" not in plan
