@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import select
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -18,7 +20,7 @@ from psycopg.abc import Transformer as Loading
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, TransactionStatus
-from psycopg.pq.abc import PGresult
+from psycopg.pq.abc import PGconn, PGresult
 from psycopg.rows import TupleRow
 
 PREPARES = not settings.DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"]
@@ -47,6 +49,71 @@ def rows(statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> lis
             cursor.execute(statement, parameters)
             result = cursor.pgresult
             return cursor.fetchall() if result and result.nfields else []
+
+
+@dataclass
+class Question:
+    """A statement that may go to Postgres along with others: see `together`."""
+
+    statement: str
+    parameters: dict[str, Any]
+    answer: list[TupleRow] | None = None
+
+    def rows(self) -> list[TupleRow]:
+        """What came back; where nothing did yet, it is asked for now."""
+        return rows(self.statement, self.parameters) if self.answer is None else self.answer
+
+
+def together(questions: Sequence[Question]) -> None:
+    """Have them answered in order, in one transaction of their own and one journey to Postgres and back.
+
+    Each sees what those before it did. When one fails, nothing was done and none has an answer: each succeeds or fails
+    by itself when its rows are asked for. So it is behind a pooler from the beginning, where nothing is prepared.
+    Not for inside of a transaction.
+    """
+    if not PREPARES:
+        return
+    connection.ensure_connection()
+    ours: psycopg.Connection[TupleRow] = connection.connection
+    with connection.wrap_database_errors:
+        bound = [_bound(ours, one.statement, one.parameters) for one in questions]
+        try:
+            results = _results([(name, sent) for _adapting, name, sent in bound], ours.pgconn)
+        except psycopg.OperationalError:
+            ours.close()  # Postgres went away, and what it still had to say with it
+            raise
+        if all(result.status in READ for result in results):
+            for question, (adapting, *_sent), result in zip(questions, bound, results, strict=True):
+                question.answer = _loaded(adapting, result)
+
+
+def _results(prepared: Sequence[tuple[bytes, Sequence[bytes]]], libpq: PGconn) -> list[PGresult]:
+    libpq.enter_pipeline_mode()
+    for name, sent in prepared:
+        libpq.send_query_prepared(name, sent)
+    libpq.pipeline_sync()  # which ends the transaction
+    results = []
+    for _ in prepared:
+        result, nothing_more = _result(libpq), _result(libpq)
+        if result is None or nothing_more is not None:
+            raise psycopg.OperationalError(f"Postgres broke off: {libpq.get_error_message()}")
+        results.append(result)
+    end = _result(libpq)
+    if end is None or end.status != ExecStatus.PIPELINE_SYNC:
+        raise psycopg.OperationalError(f"Postgres broke off: {libpq.get_error_message()}")
+    libpq.exit_pipeline_mode()
+    return results
+
+
+def _result(libpq: PGconn) -> PGresult | None:
+    """The next one. libpq itself would wait for it with the interpreter's lock in its hand."""
+    while libpq.is_busy():
+        is_more_to_send = libpq.flush()
+        moment = select.poll()
+        moment.register(libpq.socket, select.POLLIN | (select.POLLOUT if is_more_to_send else 0))
+        moment.poll()
+        libpq.consume_input()
+    return libpq.get_result()
 
 
 class Ahead:
@@ -103,6 +170,14 @@ def _rows_prepared(
     ours: psycopg.Connection[TupleRow], statement: str, parameters: Sequence[Any] | dict[str, Any]
 ) -> list[TupleRow]:
     """The same through libpq itself: a cursor's generators cost more than most of these statements."""
+    adapting, name, sent = _bound(ours, statement, parameters)
+    return _loaded(adapting, ours.pgconn.exec_prepared(name, sent))
+
+
+def _bound(
+    ours: psycopg.Connection[TupleRow], statement: str, parameters: Sequence[Any] | dict[str, Any]
+) -> tuple[Loading, bytes, Sequence[bytes]]:
+    """The name of the statement on this connection, prepared there if it was not yet, and what stands in its places."""
     if (known := _prepared.get(ours)) is None:
         known = _prepared[ours] = _Prepared(ours)
     if (found := known.statements.get(statement)) is None:
@@ -111,7 +186,7 @@ def _rows_prepared(
     values = [parameters[place] for place in order] if isinstance(parameters, dict) else parameters
     adapting = known.adapting
     sent = cast("Sequence[bytes]", adapting.dump_sequence(values, [PyFormat.TEXT] * len(values)))  # None stays NULL
-    return _loaded(known.adapting, ours.pgconn.exec_prepared(name, sent))
+    return adapting, name, sent
 
 
 def _loaded(adapting: Loading, result: PGresult) -> list[TupleRow]:

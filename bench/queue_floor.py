@@ -14,7 +14,10 @@ CLIENTS = 8
 
 
 def floor(project: int, slug: str, raters: list[Rater], *, seconds: float) -> float:
-    """Judgments a second: who asks, what they hold, the judgment, how far everybody is, a claim and its face."""
+    """Judgments a second: who asks and about what, the judgment, how far everybody is, a claim and its face.
+
+    raters  each has pairs of the project on their page
+    """
     from django.db import connection
 
     settings = connection.settings_dict
@@ -39,7 +42,7 @@ def floor(project: int, slug: str, raters: list[Rater], *, seconds: float) -> fl
 def script_of(project: int, slug: str, first: int, last: int) -> str:
     from annotator import access, sign_in
     from annotator.rendering import VERSION
-    from annotator.selectors import desk, faces
+    from annotator.selectors import desk
     from annotator.services import assignments, judgments
 
     protocol = f"(SELECT max(id) FROM annotator_protocol WHERE project_id = {project})"
@@ -51,22 +54,36 @@ def script_of(project: int, slug: str, first: int, last: int) -> str:
         [
             f"\\set rater random({first}, {last})",
             f"{filled(sign_in.OPEN, ':rater', 'lpad(to_hex(:rater::bigint), 32, $$0$$)')};",
-            f"SELECT id AS member_id FROM annotator_member WHERE user_id = :rater AND project_id = {project} \\gset",
-            filled(
-                assignments.CLAIM, str(project), ":rater", "1", "600", "$${\"\"}$$", "$${in_order}$$", "$${1}$$", "0",
-                "$${0,0,0}$$", "10", "false",
-            )
-            + " LIMIT 1 \\gset",
+            f"{filled(ON_THE_PAGE, ':rater', str(project))} \\gset",
             f"{filled(access.OWN_ASSIGNMENT, ':assignment_id', ':rater', f'$${slug}$$')};",
-            filled(
-                judgments.STORE, ":assignment_id", "gen_random_uuid()", "$$prefer$$", "-1", preferred,
-                "$$five_point$$", "$$a$$", protocol, "$${}$$", "$${}$$", "$$[]$$", "$$$$", "$$$$", "4.2", "NULL",
+            "\\startpipeline",
+            named(
+                judgments.STORE_IN_TURN, assignment=":assignment_id", key="gen_random_uuid()", outcome="$$prefer$$",
+                value="-1", preferred=preferred, preset="$$five_point$$", answer="$$a$$", protocol=protocol,
+                criteria="$${}$$", ratings="$${}$$", reasons="$$[]$$", rationale="$$$$", edited="$$$$", seconds="4.2",
+                guideline="NULL", project=str(project), rater=":rater",
             )
             + ";",
             f"{named(desk.STATEMENT, member=':member_id', is_counted='false')};",
-            f"{filled(faces.STATEMENT, ':assignment_id', str(VERSION))};",
+            named(
+                assignments.CLAIM_WITH_FACES, project=str(project), rater=":rater", wanted=str(1 + assignments.AHEAD),
+                minutes="600", audiences="$${\"\"}$$", orders="$${in_order}$$", shares="$${1}$$", control="0",
+                checks="$${0,0,0}$$", apart=str(assignments.APART), waits="false", version=str(VERSION),
+            )
+            + ";",
+            "\\endpipeline",
         ]
     )  # fmt: skip
+
+
+# What a page knows already: the script has only the number of somebody who has one open.
+ON_THE_PAGE = """
+SELECT a.id AS assignment_id, m.id AS member_id
+  FROM annotator_assignment a JOIN annotator_comparison c ON c.id = a.comparison_id
+  JOIN annotator_round r ON r.id = c.round_id
+  JOIN annotator_member m ON m.project_id = r.project_id AND m.user_id = a.rater_id
+ WHERE a.rater_id = %s AND a.state = 'held' AND r.project_id = %s LIMIT 1
+"""
 
 
 def filled(statement: str, *values: str) -> str:

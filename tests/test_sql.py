@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import DataError, connection, transaction
+from django.db import DataError, OperationalError, connection, transaction
 
 from annotator import sql
 
@@ -55,3 +55,63 @@ def test_what_goes_wrong_ahead_is_raised_where_its_rows_are_taken() -> None:
 
     with pytest.raises(DataError, match="division by zero"):
         asked()
+
+
+def counted() -> int:
+    [(n,)] = sql.rows("SELECT count(*) FROM django_session")
+    return int(n)
+
+
+def session_said(name: str, data: str = "") -> sql.Question:
+    statement = """INSERT INTO django_session (session_key, session_data, expire_date)
+                   VALUES (%(name)s, %(data)s, now()) RETURNING session_data"""
+    return sql.Question(statement, {"name": name, "data": data})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_questions_that_go_together_see_each_other_in_one_transaction() -> None:
+    whose = "SELECT session_data, xmin = pg_current_xact_id()::xid FROM django_session WHERE session_key = %(name)s"
+    asked = [session_said("a", "é"), sql.Question(whose, {"name": "a"}), sql.Question(whose, {"name": "b"})]
+
+    sql.together(asked)
+
+    assert [one.answer for one in asked] == [[("é",)], [("é", True)], []]
+    assert counted() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_when_one_of_them_fails_nothing_is_done_and_each_is_asked_by_itself() -> None:
+    first, second, third = asked = [
+        session_said("a"), sql.Question("SELECT 1 / %(n)s::int", {"n": 0}), session_said("b")
+    ]  # fmt: skip
+
+    sql.together(asked)
+
+    assert [one.answer for one in asked] == [None, None, None]
+    assert counted() == 0
+    assert (first.rows(), third.rows()) == ([("",)], [("",)])
+    with pytest.raises(DataError, match="division by zero"):
+        second.rows()
+    assert counted() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_more_than_fits_between_two_sockets_goes_both_ways() -> None:
+    """Postgres sends the first answer while the last question is still on its way."""
+    texts = [letter * 3_000_000 for letter in "abc"]
+    asked = [sql.Question("SELECT %(text)s::text", {"text": text}) for text in texts]
+
+    sql.together(asked)
+
+    assert [one.answer for one in asked] == [[(text,)] for text in texts]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_postgres_that_goes_away_between_two_questions_is_an_error_and_not_an_answer() -> None:
+    ending = sql.Question("SELECT pg_terminate_backend(pg_backend_pid())", {})
+
+    with pytest.raises(OperationalError):
+        sql.together([session_said("a"), ending, session_said("b")])
+
+    connection.close_if_unusable_or_obsolete()  # as at the end of a request
+    assert counted() == 0

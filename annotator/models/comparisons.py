@@ -7,7 +7,8 @@ from typing import cast
 from django.db import models
 from django.db.models import Case, F, Q, When
 from django.db.models.expressions import Combinable, Expression, OrderBy
-from django.db.models.functions import Random
+from django.db.models.functions import Least, Random
+from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 
 from annotator.domain.checks import CheckKind
@@ -76,12 +77,12 @@ class Comparison(models.Model):
     # Only who deleted a response would ask where it stands.
     first = models.ForeignKey("annotator.Response", models.PROTECT, related_name="+", db_index=False)
     second = models.ForeignKey("annotator.Response", models.PROTECT, related_name="+", db_index=False)
-    wanted = models.PositiveSmallIntegerField(default=1)
-    held = models.PositiveSmallIntegerField(default=0)
-    answered = models.PositiveSmallIntegerField(default=0)
-    for_first = models.PositiveSmallIntegerField(default=0)
-    for_second = models.PositiveSmallIntegerField(default=0)
-    level = models.PositiveSmallIntegerField(default=0)
+    wanted = models.SmallIntegerField(default=1)
+    held = models.SmallIntegerField(default=0)
+    answered = models.SmallIntegerField(default=0)
+    for_first = models.SmallIntegerField(default=0)
+    for_second = models.SmallIntegerField(default=0)
+    level = models.SmallIntegerField(default=0)
     set_aside_at = models.DateTimeField(null=True)
     is_free = models.GeneratedField(
         expression=cast("Expression", FREE), output_field=models.BooleanField(), db_persist=True
@@ -109,6 +110,11 @@ class Comparison(models.Model):
             models.CheckConstraint(condition=~Q(first=F("second")), name="comparison_sides_differ"),
             models.CheckConstraint(
                 condition=Q(wanted__gte=F("held") + F("answered")), name="comparison_slots_within_wanted"
+            ),
+            # One for all of them, because each that there is is set up anew for every judgment.
+            models.CheckConstraint(
+                condition=GreaterThanOrEqual(Least("held", "answered", "for_first", "for_second", "level"), 0),
+                name="comparison_counts_from_zero",
             ),
             models.CheckConstraint(condition=Q(priority__range=(-2, 2)), name="comparison_priority_is_known"),
             models.UniqueConstraint(fields=["round", "first", "second"], name="comparison_once_per_round"),

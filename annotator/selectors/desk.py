@@ -8,7 +8,7 @@ from annotator.models import Guideline, Member, Protocol
 from annotator.selectors.entrance import Entrance, Standing, entrance_of
 from annotator.selectors.kept import guideline_kept, protocol_kept
 from annotator.selectors.queue import Progress, answered_seen
-from annotator.sql import rows
+from annotator.sql import Question
 
 STATEMENT = """
 SELECT (SELECT id FROM annotator_protocol WHERE project_id = m.project_id ORDER BY version DESC LIMIT 1),
@@ -43,9 +43,13 @@ class Desk:
     progress: Progress
 
 
-def desk_of(member: Member) -> Desk:
-    asked_of = {"member": member.pk, "is_counted": member.project.daily_quota is not None}
-    [found] = rows(STATEMENT, asked_of)
+def desk_asked(member: Member) -> Question:
+    return Question(STATEMENT, {"member": member.pk, "is_counted": member.project.daily_quota is not None})
+
+
+def desk_of(member: Member, along: Question | None = None) -> Desk:
+    """along: `desk_asked`, where it went along with something else."""
+    [found] = (along or desk_asked(member)).rows()
     protocol, guideline, read, must_read, round, state, answered, wanted, mine, checks, today = found
     asked = protocol_kept(protocol)
     assert asked  # every project has had one since it was made

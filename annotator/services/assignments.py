@@ -22,7 +22,7 @@ from annotator.rendering import VERSION
 from annotator.selectors.faces import Face, face_from, faces_of
 from annotator.services.flags import flags_raise
 from annotator.services.renderings import renderings_ensure
-from annotator.sql import rows
+from annotator.sql import Question, rows
 
 log = logging.getLogger(__name__)
 
@@ -53,15 +53,22 @@ def _texts(comparison: Comparison) -> list[str]:
     return [comparison.first.text, comparison.second.text, *(turn["content"] for turn in comparison.prompt.messages)]
 
 
+def faces_asked(*, rater: User, project: Project, groups: Sequence[str], most: int | None = None) -> Question:
+    """What `faces_claim` begins with, to go along with a judgment."""
+    wanted = 1 + AHEAD if most is None else min(most, 1 + AHEAD)
+    return _claim(CLAIM_WITH_FACES, rater, project, wanted, groups, version=VERSION)
+
+
 def faces_claim(
-    *, rater: User, project: Project, known: Container[int], groups: Sequence[str], most: int | None = None
-) -> tuple[list[int], list[Face]]:
+    *, rater: User, project: Project, known: Container[int], groups: Sequence[str], most: int | None = None,
+    asked: Question | None = None,
+) -> tuple[list[int], list[Face]]:  # fmt: skip
     """As `assignments_claim`: ids of what this rater holds, and what a page shows of those that it does not know.
 
-    most  leases that this rater may hold, where that is fewer than a page takes
+    most   leases that this rater may hold, where that is fewer than a page takes
+    asked  `faces_asked`, where it went along with something else
     """
-    wanted = 1 + AHEAD if most is None else min(most, 1 + AHEAD)
-    claimed = _claimed(CLAIM_WITH_FACES, rater, project, wanted, groups, VERSION)
+    claimed = _claimed(asked or faces_asked(rater=rater, project=project, groups=groups, most=most))
     held = [pk for pk, *_face in claimed]
     faces = [
         face
@@ -77,36 +84,45 @@ def faces_claim(
 def held_claim(*, rater: User, project: Project, wanted: int = 1 + AHEAD) -> list[int]:
     """Ids of what this rater holds after claiming."""
     member = Member.objects.filter(project=project, user=rater).only("groups").first()
-    return [pk for (pk,) in _claimed(CLAIM, rater, project, wanted, member.groups if member else [])]
+    return [pk for (pk,) in _claimed(_claim(CLAIM, rater, project, wanted, member.groups if member else []))]
 
 
-def _claimed(
-    statement: str, rater: User, project: Project, wanted: int, groups: Sequence[str], *further: Any
-) -> list[Sequence[Any]]:
-    """What a claim returns for each that this rater holds then: its id, and what `statement` adds.
+def _claim(
+    statement: str, rater: User, project: Project, wanted: int, groups: Sequence[str], **further: Any
+) -> Question:
+    """Lease what nobody else is looking at this instant."""
+    order = order_of(project.strategy)
+    asked = {
+        "project": project.pk, "rater": rater.pk, "wanted": wanted, "minutes": project.lease_minutes,
+        "audiences": [*groups, ""] if groups else '{""}', "orders": _array(order), "shares": _array(order.values()),
+        "control": project.control_share, "checks": _array(_checked(project)), "apart": APART, "waits": False,
+    }  # fmt: skip
+    return Question(statement, asked | further)
+
+
+def _claimed(asked: Question) -> list[Sequence[Any]]:
+    """What a claim returns for each that its rater holds then: its id, and what its statement adds.
 
     First what nobody else is looking at this instant; then wait for the rest,
     and take back what ran out, so that "nothing left" is said only when nothing is left.
     """
-    order = order_of(project.strategy)
-    asked = [
-        project.pk, rater.pk, wanted, project.lease_minutes, [*groups, ""] if groups else '{""}',
-        _array(order), _array(order.values()), project.control_share, _array(_checked(project)), APART,
-    ]  # fmt: skip
-    held = rows(statement, [*asked, False, *further]) or rows(statement, [*asked, True, *further])
+    waiting = Question(asked.statement, {**asked.parameters, "waits": True})
+    held = asked.rows() or waiting.rows()
     if not held and assignments_sweep():
-        held = rows(statement, [*asked, True, *further])
+        held = waiting.rows()
     if faults := {fault for fault, *_one in held if fault}:
-        log.error("No check was chosen for rater %s of project %s: %s", rater.pk, project.pk, "; ".join(faults))
+        place = [asked.parameters[name] for name in ("rater", "project")]
+        log.error("No check was chosen for rater %s of project %s: %s", *place, "; ".join(faults))
     return [one for _fault, *one in held]
 
 
 CLAIM = """
 SELECT q.fault, q.assignment_id
-  FROM queue_claim(%s, %s, %s, %s, %s::text[], %s::text[], %s::float8[], %s, %s::float8[], %s, %s) q
+  FROM queue_claim(%(project)s, %(rater)s, %(wanted)s, %(minutes)s, %(audiences)s::text[], %(orders)s::text[],
+                   %(shares)s::float8[], %(control)s, %(checks)s::float8[], %(apart)s, %(waits)s) q
 """
 CLAIM_WITH_FACES = f"""{CLAIM.replace("q.assignment_id", "q.assignment_id, f.*")}
-  LEFT JOIN LATERAL card_face(CASE WHEN q.is_new THEN q.assignment_id END, %s) f ON true
+  LEFT JOIN LATERAL card_face(CASE WHEN q.is_new THEN q.assignment_id END, %(version)s) f ON true
 """
 
 

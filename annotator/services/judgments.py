@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 
 from django.db import connection, transaction
@@ -25,14 +25,14 @@ from annotator.exceptions import (
 from annotator.models import Assignment, Judgment, Protocol
 from annotator.selectors.kept import guideline_kept, protocol_kept
 from annotator.services.flags import flags_raise
-from annotator.sql import rows
+from annotator.sql import Question, together
 
 MAX_SECONDS = 24 * 3600.0
 
 
 def judgment_submit(
     *, assignment: Assignment, said: Said, key: uuid.UUID, seconds: float = 0.0, protocol_id: int | None = None,
-    guideline_id: int | None = None, flags: Collection[str] = (),
+    guideline_id: int | None = None, flags: Collection[str] = (), along: Sequence[Question] = (),
 ) -> Judgment:  # fmt: skip
     """Turn a held assignment into a judgment, or correct the judgment of an answered one.
 
@@ -46,6 +46,8 @@ def judgment_submit(
 
     protocol_id, guideline_id  the versions that the rater saw; None means the newest
     flags  what is wrong with the pair, judged all the same
+    along  what is asked right after it and in its transaction, for the sake of speed: should it fail, the judgment
+           is stored by itself, and it is for who wants its rows to ask again
 
     Raises AssignmentLapsed when others took the slot, JudgmentClosed for a
     correction after the freeze, RoundNotCollecting when the round was
@@ -58,15 +60,20 @@ def judgment_submit(
     if value:
         preferred = comparison.first_id if value < 0 else comparison.second_id
     seconds, seen = min(max(seconds, 0.0), MAX_SECONDS), _guideline_id(assignment, guideline_id)
-    asked = [
-        assignment.pk, key, understood.verdict.outcome, value, preferred, protocol.preset, understood.answer.code,
-        protocol.pk, *map(Jsonb, (understood.criteria, understood.ratings, understood.reasons)), understood.rationale,
-        understood.edited, seconds, seen,
-    ]  # fmt: skip
+    asked = {
+        "assignment": assignment.pk, "key": key, "outcome": understood.verdict.outcome, "value": value,
+        "preferred": preferred, "preset": protocol.preset, "answer": understood.answer.code, "protocol": protocol.pk,
+        "criteria": Jsonb(understood.criteria), "ratings": Jsonb(understood.ratings),
+        "reasons": Jsonb(understood.reasons), "rationale": understood.rationale, "edited": understood.edited,
+        "seconds": seconds, "guideline": seen, "project": protocol.project_id, "rater": assignment.rater_id,
+    }  # fmt: skip
     # One statement is its own transaction; inside another, a savepoint keeps a refusal from spoiling it.
     is_one = not flags and not connection.in_atomic_block
+    stored = Question(STORE_IN_TURN if along else STORE, asked)
     with violations_as_errors(), nullcontext() if is_one else transaction.atomic():
-        [(word, judgment_id, stored_at, corrected)] = rows(STORE, asked)
+        if along and is_one:
+            together([stored, *along])
+        [(word, judgment_id, stored_at, corrected)] = stored.rows()
         if word not in ("stored", "known"):
             raise _error(word)
         if flags and word == "stored":
@@ -83,7 +90,19 @@ def judgment_submit(
     )  # fmt: skip
 
 
-STORE = f"SELECT word, judgment_id, stored_at, corrected FROM judgment_store({', '.join(['%s'] * 15)})"
+STORE = """
+SELECT word, judgment_id, stored_at, corrected
+  FROM judgment_store(%(assignment)s, %(key)s, %(outcome)s, %(value)s, %(preferred)s, %(preset)s, %(answer)s,
+                      %(protocol)s, %(criteria)s, %(ratings)s, %(reasons)s, %(rationale)s, %(edited)s, %(seconds)s,
+                      %(guideline)s)
+"""
+# What is asked along may be a claim, for which a rater's requests take turns. This one takes its turn before it locks
+# anything: two that hold what the other one waits for would wait for ever.
+STORE_IN_TURN = STORE.replace(
+    "FROM judgment_store(%(assignment)s",
+    "FROM (SELECT pg_advisory_xact_lock((%(project)s::bigint << 32) + %(rater)s) IS NOT NULL AS is_mine) turn,"
+    " LATERAL judgment_store(CASE WHEN turn.is_mine THEN %(assignment)s::bigint END",
+)
 
 
 def _error(word: str) -> TiebreakError:

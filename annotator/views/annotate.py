@@ -29,7 +29,7 @@ from annotator.http import SeeOther, SignedInRequest
 from annotator.models import Assignment, Judgment, Member
 from annotator.selectors.cards import given_in, points_of, points_offered, questions_of, turns_of
 from annotator.selectors.checks import owners_of
-from annotator.selectors.desk import desk_of
+from annotator.selectors.desk import desk_asked, desk_of
 from annotator.selectors.entrance import Entrance, Step, attempts_of, can_practise
 from annotator.selectors.faces import Face, face_of
 from annotator.selectors.gold import examples_of
@@ -37,10 +37,17 @@ from annotator.selectors.habits import habits_of
 from annotator.selectors.projects import protocol_seen
 from annotator.selectors.queue import judgments_of, last_answered
 from annotator.selectors.rounds import judgment_current, round_newest
-from annotator.services.assignments import assignment_claim, assignment_skip, assignments_prolong, faces_claim
+from annotator.services.assignments import (
+    assignment_claim,
+    assignment_skip,
+    assignments_prolong,
+    faces_asked,
+    faces_claim,
+)
 from annotator.services.judgments import judgment_submit
 from annotator.services.raters import keys_set
 from annotator.shells import hole, hole_number, shell
+from annotator.sql import Question
 from annotator.templatetags.tiebreak import progress_line, said
 
 HELD = "X-Tiebreak-Cards"  # a page that holds cards ahead says which: ids of assignments, comma between
@@ -73,14 +80,30 @@ def assignment(request: SignedInRequest, slug: str, assignment_id: int) -> HttpR
     form = verdict_form(protocol_seen(member.project, request.POST.get("protocol", "")).asking)(request.POST)
     if not form.is_valid():
         return _again(request, member, asked, form)
+    after = _asked_after(request, member)
     try:
-        judgment = judgment_submit(assignment=asked, **form.judgment())
+        judgment = judgment_submit(assignment=asked, **form.judgment(), along=[*after.values()])
     except InputInvalid as error:
         form.add_error(None, error.message)
         return _again(request, member, asked, form)
     except Conflict as error:
         return _moved_on(request, member, error)
+    if HELD in request.headers:
+        return _cards(request, member, after, judgment=judgment)
     return _done(request, member, judgment=judgment)
+
+
+def _asked_after(request: SignedInRequest, member: Member) -> dict[str, Question]:
+    """What the answer to a judgment shows and can be asked along with it: where this member sits, and the next pairs.
+
+    How many pairs somebody with a daily quota may still have is only known from where they sit.
+    """
+    if HELD not in request.headers:
+        return {}
+    after = {"desk": desk_asked(member)}
+    if member.project.daily_quota is None:
+        after["faces"] = faces_asked(rater=member.user, project=member.project, groups=member.groups)
+    return after
 
 
 @require_POST
@@ -164,17 +187,23 @@ def _moved_on(request: SignedInRequest, member: Member, error: Conflict) -> Http
     return SeeOther(reverse("judge", args=[member.project.slug]))
 
 
-def _cards(request: SignedInRequest, member: Member, *, status: int = 200, **receipt: Any) -> HttpResponse:
-    """The cards that this page does not hold yet, or why there are none; a receipt or a notice with them."""
+def _cards(
+    request: SignedInRequest, member: Member, asked: Mapping[str, Question] = {}, *, status: int = 200, **receipt: Any
+) -> HttpResponse:
+    """The cards that this page does not hold yet, or why there are none; a receipt or a notice with them.
+
+    asked  `_asked_after`, where it went along with a judgment
+    """
     judgment = receipt.get("judgment")
-    around = _around(member, judgment and judgment.assignment)
+    around = _around(member, judgment and judgment.assignment, asked.get("desk"))
     known = {int(one) for one in request.headers[HELD].split(",") if one.isdecimal()}
     held: list[int] = []
     faces: list[Face] = []
     if around["entrance"].is_open:
         held, faces = faces_claim(
-            rater=request.user, project=member.project, known=known, groups=member.groups, most=around["entrance"].left
-        )
+            rater=request.user, project=member.project, known=known, groups=member.groups,
+            most=around["entrance"].left, asked=asked.get("faces"),
+        )  # fmt: skip
     line = progress_line(around["progress"])
     cards = [_card_filled(request, member, face, around, line) for face in faces]
     if not held:
@@ -307,9 +336,12 @@ def _card_drawn(around: dict[str, Any], roles: Sequence[str]) -> str:
     return render_to_string("annotate/judge.html#card", card)
 
 
-def _around(member: Member, undo: Assignment | None = None) -> dict[str, Any]:
-    """What stands around every card; `undo` where it is known already what was judged last."""
-    desk = desk_of(member)
+def _around(member: Member, undo: Assignment | None = None, asked: Question | None = None) -> dict[str, Any]:
+    """What stands around every card; `undo` where it is known already what was judged last.
+
+    asked  `desk_asked`, where it went along with a judgment
+    """
+    desk = desk_of(member, asked)
     return {
         "member": member,
         "project": member.project,

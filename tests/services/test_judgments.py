@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -19,8 +20,16 @@ from annotator.exceptions import (
     constraint_of,
 )
 from annotator.models import Assignment, Comparison, Judgment, Project, Round, User
-from annotator.services.assignments import assignment_claim, assignment_skip, assignments_sweep
+from annotator.services.assignments import (
+    AHEAD,
+    assignment_claim,
+    assignment_skip,
+    assignments_claim,
+    assignments_sweep,
+    faces_asked,
+)
 from annotator.services.judgments import judgment_submit
+from annotator.sql import Question
 from tests.keys import key
 
 
@@ -67,6 +76,76 @@ def test_the_same_form_sent_many_times_at_once_is_stored_once(held: Assignment) 
         stored = set(pool.map(send, range(6)))
 
     assert len(stored) == Judgment.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_next_pairs_are_leased_in_the_transaction_of_the_judgment(held: Assignment, project: Project) -> None:
+    next_pairs = faces_asked(rater=held.rater, project=project, groups=[])
+
+    judgment = judgment_submit(assignment=held, said=Said("a"), key=key(1), along=[next_pairs])
+
+    leases = Assignment.objects.filter(state=AssignmentState.HELD).values_list("pk", flat=True)
+    assert next_pairs.answer is not None
+    assert [pk for _fault, pk, *_face in next_pairs.answer] == list(leases)
+    assert len(leases) == 1 + AHEAD
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(DISTINCT xmin::text) FROM (SELECT xmin FROM annotator_judgment WHERE id = %s"
+            " UNION ALL SELECT xmin FROM annotator_assignment WHERE id = ANY(%s)) stored",
+            [judgment.pk, list(leases)],
+        )
+        assert cursor.fetchone() == (1,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_judgment_is_stored_though_what_is_asked_along_with_it_fails(held: Assignment) -> None:
+    fails = Question("SELECT 1 / %(n)s::int", {"n": 0})
+
+    judgment_submit(assignment=held, said=Said("a"), key=key(1), along=[fails])
+
+    assert list(Judgment.objects.values_list("key", flat=True)) == [key(1)]
+    assert fails.answer is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_judgment_that_is_refused_is_refused_with_its_reason_whatever_goes_along(
+    held: Assignment, project: Project, raters: list[User]
+) -> None:
+    Comparison.objects.filter(pk=held.comparison_id).update(wanted=1)
+    Comparison.objects.exclude(pk=held.comparison_id).delete()
+    Assignment.objects.filter(pk=held.pk).update(leased_until=timezone.now() - timedelta(minutes=1))
+    assignments_sweep()
+    assert assignment_claim(rater=raters[1], project=project) is not None
+    next_pairs = faces_asked(rater=held.rater, project=project, groups=[])
+
+    with pytest.raises(AssignmentLapsed):
+        judgment_submit(assignment=held, said=Said("a"), key=key(1), along=[next_pairs])
+
+    assert not Judgment.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_judgments_of_one_rater_at_the_same_moment_wait_for_each_other_and_both_are_stored(
+    project: Project, round: Round, raters: list[User]
+) -> None:
+    Comparison.objects.update(wanted=50)
+
+    def send(assignment: Assignment) -> None:
+        try:
+            next_pairs = faces_asked(rater=raters[0], project=project, groups=[])
+            judgment_submit(assignment=assignment, said=Said("a"), key=uuid.uuid4(), along=[next_pairs])
+            assert next_pairs.answer is not None, "nobody had to be asked again"
+        finally:
+            connection.close()
+
+    for _time in range(3):
+        # Their leases are old, so that each claim begins all of them anew.
+        leases = assignments_claim(rater=raters[0], project=project)
+        Assignment.objects.update(leased_until=timezone.now() + timedelta(seconds=5))
+        with ThreadPoolExecutor(len(leases)) as pool:
+            list(pool.map(send, leases))
+
+    assert Judgment.objects.count() == 3 * (1 + AHEAD)
 
 
 def test_a_correction_supersedes_and_the_history_stays(held: Assignment) -> None:

@@ -15,9 +15,10 @@ from annotator.domain.asking import Said
 from annotator.domain.lifecycles import AssignmentState
 from annotator.exceptions import Conflict
 from annotator.models import Assignment, Comparison, Judgment, Project, Round, RoundTally, User
-from annotator.services.assignments import assignment_skip, assignments_claim, assignments_sweep
+from annotator.services.assignments import assignment_skip, assignments_claim, assignments_sweep, faces_asked
 from annotator.services.comparisons import comparisons_want
 from annotator.services.judgments import judgment_submit
+from annotator.sql import rows
 
 CROWD = 64
 
@@ -31,6 +32,7 @@ def test_sixty_four_raters_at_once_fill_every_comparison_and_overfill_none(proje
     comparisons_want(comparisons=round.comparisons.all(), wanted=5)
     people = [User.objects.create_user(f"crowd-{number}") for number in range(CROWD)]
 
+    circles = deadlocks()
     with ThreadPoolExecutor(CROWD) as pool:
         acknowledged = [key for keys in pool.map(lambda one: worked(one, project, few), people) for key in keys]
 
@@ -40,11 +42,18 @@ def test_sixty_four_raters_at_once_fill_every_comparison_and_overfill_none(proje
     for person in people:
         for assignment in assignments_claim(rater=person, project=project, wanted=12):
             acknowledged.append(sent(assignment))
-    rows = Comparison.objects.all()
-    assert all(one.held == 0 and one.answered == one.wanted for one in rows)
+    found = Comparison.objects.all()
+    assert all(one.held == 0 and one.answered == one.wanted for one in found)
     assert Assignment.objects.values("comparison", "rater").distinct().count() == Assignment.objects.count()
     assert sorted(Judgment.objects.values_list("key", flat=True)) == sorted(acknowledged)
-    assert RoundTally.objects.filter(round=round).sums()["answered"] == sum(one.answered for one in rows)
+    assert RoundTally.objects.filter(round=round).sums()["answered"] == sum(one.answered for one in found)
+    assert deadlocks() == circles, "nobody holds what another waits for while they wait for that other one"
+
+
+def deadlocks() -> int:
+    """Of all connections that were closed since the database was made."""
+    [(n,)] = rows("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    return int(n)
 
 
 def worked(person: User, project: Project, comparisons: list[int]) -> list[uuid.UUID]:
@@ -73,8 +82,11 @@ def worked(person: User, project: Project, comparisons: list[int]) -> list[uuid.
 
 
 def sent(assignment: Assignment) -> uuid.UUID:
+    """With a claim along, as a page that holds pairs sends it, or without, as others do."""
     key = uuid.uuid4()
-    judgment_submit(assignment=assignment, said=Said("a"), key=key, seconds=2.0)
+    project = assignment.comparison.round.project
+    along = [faces_asked(rater=assignment.rater, project=project, groups=[], most=2)] if key.int % 2 else []
+    judgment_submit(assignment=assignment, said=Said("a"), key=key, seconds=2.0, along=along)
     return key
 
 
