@@ -62,7 +62,7 @@ def file_read(data: bytes) -> None:
         except InputInvalid:
             return
     rows: list[tuple[bytes, tuple[int, ...]]] = [(one.said, (1, 2, 3, 5, 6)) for one in batch.prompts.values()]
-    rows += [(one.said, (0, 1, 2, 5)) for one in batch.responses.values()]
+    rows += [(one.said, (0, 1, 2, 5)) for one in batch.responses]
     for said, texts in rows:
         fields = fields_of(said)
         if len(fields) != 7 or any("\x00" in fields[place].decode() for place in texts):

@@ -6,8 +6,9 @@ Needs no database, so one batch may be put together in another thread while the 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from typing import Any, NamedTuple
 
 from annotator.domain.formats.records import (
@@ -21,7 +22,7 @@ from annotator.domain.formats.records import (
 from annotator.domain.splits import content_sha256, split_of
 from annotator.services import import_rows
 
-Side = tuple[str, str, str]  # a response by content: its prompt's hash, its author, its text's hash
+Side = int  # a response: its place in the batch
 Pair = tuple[Side, Side]
 
 PRESET = "import"
@@ -81,10 +82,16 @@ class Asked(NamedTuple):
 
 
 class Written(NamedTuple):
-    """A response on its way in, with its row but for the two ids and when."""
+    """A response on its way in, with its row but for the two ids and when. `prompt` is the hash of what it answers."""
 
+    prompt: str
     label: bool | None
     said: bytes
+
+
+# From a tuple of their fields, without the call of a Python function that `Entry(…)` is.
+entry_made: Callable[[tuple[Any, ...]], Entry] = partial(tuple.__new__, Entry)
+written_made: Callable[[tuple[Any, ...]], Written] = partial(tuple.__new__, Written)
 
 
 class Bare(NamedTuple):
@@ -105,6 +112,8 @@ class Batch:
     judgments   its votes, with 1 for each record that has none
     characters  of text that it holds
     prompts     content hash → the prompt of the first record that has it
+    responses   what is known by its content: its prompt's hash, its author, its text's hash
+    sides       that content → its place among them
     bare        what comes without a judgment
     license     terms of the prompts that name none of their own
     """
@@ -115,7 +124,8 @@ class Batch:
     judgments: int = 0
     characters: int = 0
     prompts: dict[str, Asked] = field(default_factory=dict)
-    responses: dict[Side, Written] = field(default_factory=dict)
+    responses: list[Written] = field(default_factory=list)
+    sides: dict[tuple[str, str, str], Side] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     bare: list[Bare] = field(default_factory=list)
     bad: list[BadLine] = field(default_factory=list)
@@ -132,17 +142,22 @@ class Batch:
             return
         prompt = self._asked(record)
         self.bare += [
-            Bare(record.file, record.line, prompt, self._written(prompt, response), response.label)
+            Bare(record.file, record.line, prompt, self._written(prompt, response)[0], response.label)
             for response in record.responses
         ] or [Bare(record.file, record.line, prompt)]
 
     def _add_votes(self, record: JudgedComparison) -> None:
         prompt = self._asked(record)
-        pair = first, second = self._written(prompt, record.first), self._written(prompt, record.second)
-        about = "\x00".join((str(self.project_id), prompt, *first[1:], *second[1:], ""))
+        one, other = record.first, record.second
+        first, first_sha256 = self._written(prompt, one)
+        second, second_sha256 = self._written(prompt, other)
+        pair = first, second
+        about = (
+            f"{self.project_id}\x00{prompt}\x00{one.author}\x00{first_sha256}\x00{other.author}\x00{second_sha256}\x00"
+        )
         for vote in record.votes:
             key = hashlib.sha256(KEYS + (about + vote.rater).encode()).digest()[:16]
-            self.entries.append(Entry(vote, pair, key))
+            self.entries.append(entry_made((vote, pair, key)))
 
     def _asked(self, record: JudgedComparison | AnsweredPrompt) -> str:
         """The hash of its prompt, which the batch then has."""
@@ -156,13 +171,15 @@ class Batch:
             self.prompts[sha256] = Asked(record.tags, record.messages[-1]["content"], said)
         return sha256
 
-    def _written(self, prompt: str, response: WrittenResponse) -> Side:
-        """A response by its content, which the batch then has."""
-        data = response.text.encode()
+    def _written(self, prompt: str, response: WrittenResponse) -> tuple[Side, str]:
+        """The place of a response, which the batch then has, and the hash of its text."""
+        text, author, label = response
+        data = text.encode()
         sha256 = hashlib.sha256(data).hexdigest()
-        side = (prompt, response.author, sha256)
-        if side not in self.responses:
-            self.characters += len(response.text)
-            said = import_rows.response_said(data, sha256, response.author, response.label)
-            self.responses[side] = Written(response.label, said)
-        return side
+        content = (prompt, author, sha256)
+        if (side := self.sides.get(content)) is None:
+            side = self.sides[content] = len(self.responses)
+            self.characters += len(text)
+            said = import_rows.response_said(data, sha256, author, label)
+            self.responses.append(written_made((prompt, label, said)))
+        return side, sha256

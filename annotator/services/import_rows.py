@@ -28,6 +28,7 @@ _length = Struct("!i").pack
 _bigint = Struct("!iq").pack
 _float = Struct("!id").pack
 NULL = _length(-1)
+HASHED = _length(64)  # of a SHA-256 in hexadecimal
 
 
 class Table(NamedTuple):
@@ -64,7 +65,9 @@ JUDGMENT = Table(
 
 _prompt = Struct("!hiqiq").pack
 _response = Struct("!hiqiqiq").pack
-_comparison = Struct("!hiqiqiqiqiqiqihihihihihihi?ihidi?").pack
+_comparison = Struct("!hiqiqiqiqiqiq").pack
+_counts = Struct("!ihihihihihih").pack
+_place = Struct("!i?ihidi?").pack
 _assignment = Struct("!hiqiqiqi?iqiqiqi8s").pack
 _judgment = Struct("!hiqi16siq").pack
 
@@ -77,7 +80,8 @@ def prompt_said(
     project_id: int, messages: Sequence[dict[str, str]], sha256: str, split: str, tags: tuple[str, ...], source: str,
     license: str,
 ) -> bytes:  # fmt: skip
-    return _bigint(8, project_id) + json(messages) + text(sha256) + _of_its_kind(split, tags, source, license)
+    rest = _of_its_kind(split, tags, source, license)
+    return b"".join((_bigint(8, project_id), json(messages), HASHED, sha256.encode(), rest))
 
 
 @lru_cache(maxsize=MANY)
@@ -90,7 +94,7 @@ def prompt_row(pk: int, now: int, said: bytes) -> bytes:
 
 
 def response_said(data: bytes, sha256: str, author: str, label: bool | None) -> bytes:
-    return _length(len(data)) + data + text(sha256) + _by_itself(author, label)
+    return b"".join((_length(len(data)), data, HASHED, sha256.encode(), _by_itself(author, label)))
 
 
 @lru_cache(maxsize=MANY)
@@ -104,17 +108,18 @@ def response_row(pk: int, now: int, prompt_id: int, said: bytes) -> bytes:
     return _response(10, 8, pk, 8, now, 8, prompt_id) + said
 
 
-def comparison_row(
-    pk: int, now: int, ids: tuple[int, int, int, int], counts: tuple[int, int, int, int, int],
-    is_control: bool, priority: int, is_by_count: bool, audience: str,
+@lru_cache(maxsize=MANY)
+def comparison_said(
+    wanted: int, answered: int, for_first: int, for_second: int, level: int, is_control: bool, priority: int,
+    is_by_count: bool, audience: str,
 ) -> bytes:  # fmt: skip
-    """`ids` of its round, prompt, first and second; `counts` as in wanted, answered, for_first, for_second, level."""
-    round_id, prompt_id, first, second = ids
-    wanted, answered, for_first, for_second, level = counts
-    return _comparison(
-        17, 8, pk, 8, now, 8, round_id, 8, prompt_id, 8, first, 8, second, 2, wanted, 2, 0, 2, answered, 2, for_first,
-        2, for_second, 2, level, 1, is_control, 2, priority, 8, 0.0, 1, is_by_count,
-    ) + word(audience)  # fmt: skip
+    """Its counts and where it stands in the queue, which many have in common."""
+    counts = _counts(2, wanted, 2, 0, 2, answered, 2, for_first, 2, for_second, 2, level)
+    return counts + _place(1, is_control, 2, priority, 8, 0.0, 1, is_by_count) + text(audience)
+
+
+def comparison_row(pk: int, now: int, round_id: int, prompt_id: int, first: int, second: int, said: bytes) -> bytes:
+    return _comparison(17, 8, pk, 8, now, 8, round_id, 8, prompt_id, 8, first, 8, second) + said
 
 
 def assignment_row(pk: int, now: int, comparison_id: int, rater_id: int, first_on_left: bool) -> bytes:
@@ -145,11 +150,6 @@ def judgment_row(
 def text(value: str) -> bytes:
     data = value.encode()
     return _length(len(data)) + data
-
-
-@lru_cache(maxsize=MANY)
-def word(value: str) -> bytes:
-    return text(value)
 
 
 def json(value: Any) -> bytes:

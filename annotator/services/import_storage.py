@@ -35,6 +35,7 @@ from annotator.services.import_rows import (
     Table,
     assignment_row,
     comparison_row,
+    comparison_said,
     copy,
     judgment_row,
     judgment_said,
@@ -81,6 +82,7 @@ class _Storing:
     def __init__(self, project: Project, guideline: Guideline | None, batch: Batch, counts: ImportCounts) -> None:
         self.project, self.guideline, self.batch, self.counts = project, guideline, batch, counts
         self.now = microseconds(timezone.now())
+        self.written = batch.responses
         self.prompts: dict[str, int] = {}
         self.tags: dict[str, Sequence[str]] = {}  # of the prompts that were here before
         self.responses: dict[Side, int] = {}
@@ -97,8 +99,8 @@ class _Storing:
         known = _prompts_known(self.project, self.batch.prompts)
         entries, bad = self._fresh_entries(known, added)
         sides = {side: None for entry in entries for side in entry.pair}
-        sides |= {bare.side: None for bare in self.batch.bare if bare.side}
-        wanted = {side[0]: None for side in sides} | {bare.prompt: None for bare in self.batch.bare}
+        sides |= {bare.side: None for bare in self.batch.bare if bare.side is not None}
+        wanted = {self.written[side].prompt: None for side in sides} | {bare.prompt: None for bare in self.batch.bare}
         self._add_prompts(wanted, known, added)
         self._add_responses(list(sides), added)
         bad += self._bare(added)
@@ -110,7 +112,7 @@ class _Storing:
 
     def _fresh_entries(self, known: Container[str], added: ImportCounts) -> tuple[list[Entry], list[BadLine]]:
         """What is new, as all votes about a new prompt are, and what contradicts an earlier vote of the same rater."""
-        keys = [entry.key.hex() for entry in self.batch.entries if entry.pair[0][0] in known]
+        keys = [entry.key.hex() for entry in self.batch.entries if self.written[entry.pair[0]].prompt in known]
         found = _rows(KNOWN_KEYS, f"{{{','.join(keys)}}}") if keys else []
         said = {key.bytes: answer for key, answer in found}
         fresh: list[Entry] = []
@@ -152,17 +154,21 @@ class _Storing:
         if self.tags:
             before = {self.prompts[sha256]: sha256 for sha256 in self.tags}
             for prompt, author, sha256, pk, label in _rows(KNOWN_RESPONSES, list(before)):
-                side = (before[prompt], author, sha256)
-                self.responses[side], self.labels[side] = pk, label
+                if (side := self.batch.sides.get((before[prompt], author, sha256))) is not None:
+                    self.responses[side], self.labels[side] = pk, label
         fresh = [side for side in wanted if side not in self.responses]
         ids = _ids("annotator_response", len(fresh))
         self.responses |= dict(zip(fresh, ids, strict=True))
         added.responses = len(fresh)
-        self._copy(RESPONSE, list(zip(fresh, ids, strict=True)), lambda new: new[0][0], self._responses)
+        self._copy(
+            RESPONSE, list(zip(fresh, ids, strict=True)), lambda new: self.written[new[0]].prompt, self._responses
+        )
 
     def _responses(self, new: Iterable[tuple[Side, int]]) -> Iterator[bytes]:
-        written, prompts, now = self.batch.responses, self.prompts, self.now
-        return (response_row(pk, now, prompts[side[0]], written[side].said) for side, pk in new)
+        written, prompts, now = self.written, self.prompts, self.now
+        for side, pk in new:
+            prompt, _, said = written[side]
+            yield response_row(pk, now, prompts[prompt], said)
 
     def _bare(self, added: ImportCounts) -> list[BadLine]:
         """Count what comes without a judgment; return the labels that contradict an earlier one."""
@@ -172,13 +178,13 @@ class _Storing:
             said[side] = label
         labelled: dict[int, bool] = {}
         for bare in self.batch.bare:
-            what = bare.side or bare.prompt
+            what = bare.prompt if bare.side is None else bare.side
             if what not in said:
                 said[what] = bare.label
                 added.imported += 1
             elif bare.label is None or bare.label is said[what]:
                 added.known += 1
-            elif said[what] is None and bare.side:
+            elif said[what] is None and bare.side is not None:
                 said[what] = labelled[self.responses[bare.side]] = bare.label
                 added.imported += 1
             else:
@@ -201,8 +207,8 @@ class _Storing:
                     rater = raters[entry.vote.rater]
                     yield assignment_row(pk, now, comparisons[entry.pair], rater, entry.vote.first_on_left)
 
-            self._copy(ASSIGNMENT, votes, lambda new: new[0].pair[0][0], assignments)
-            self._copy(JUDGMENT, votes, lambda new: new[0].pair[0][0], self._judgments)
+            self._copy(ASSIGNMENT, votes, lambda new: self.written[new[0].pair[0]].prompt, assignments)
+            self._copy(JUDGMENT, votes, lambda new: self.written[new[0].pair[0]].prompt, self._judgments)
 
     def _judgments(self, votes: Iterable[tuple[Entry, int]]) -> Iterator[bytes]:
         guideline = reference(self.guideline.pk if self.guideline else None)
@@ -219,7 +225,7 @@ class _Storing:
         """Pair → id of each comparison, with room for the votes that are about to be added."""
         pairs = {(self.responses[first], self.responses[second]): (first, second) for first, second in tallies}
         found: dict[Pair, int] = {}
-        old = [ids for ids, (first, _) in pairs.items() if first[0] in self.tags]
+        old = [ids for ids, (first, _) in pairs.items() if self.written[first].prompt in self.tags] if self.tags else []
         if old:
             firsts, seconds = (list(side) for side in zip(*old, strict=True))
             for pk, first, second in _rows(KNOWN_COMPARISONS, firsts, seconds, round.pk):
@@ -233,7 +239,7 @@ class _Storing:
         found |= {pair: pk for pair, pk, _ in new}
         place = Placing(self.project)
         rows = partial(self._comparisons, round, place, tallies)
-        self._copy(COMPARISON, new, lambda one: one[0][0][0], rows)
+        self._copy(COMPARISON, new, lambda one: self.written[one[0][0]].prompt, rows)
         added.comparisons = len(fresh)
         added.rounds.add(round.number)
         return found
@@ -246,15 +252,15 @@ class _Storing:
         new: Iterable[tuple[Pair, int, tuple[int, int]]],
     ) -> Iterator[bytes]:
         for pair, pk, (first, second) in new:
-            prompt, tally = pair[0][0], tallies[pair]
+            prompt, tally = self.written[pair[0]].prompt, tallies[pair]
             tags = self.tags[prompt] if prompt in self.tags else self.batch.prompts[prompt].tags
             audience, priority = placed(tags, place.rules) if place.rules else ("", 0)
             is_control = place.draws_control(round.pk, first, second)
-            yield comparison_row(
-                pk, self.now, (round.pk, self.prompts[prompt], first, second), (self._wanted(tally), *tally.counts),
-                is_control=is_control, priority=0 if is_control else priority,
-                is_by_count=place.is_by_count and not is_control, audience=audience,
+            said = comparison_said(
+                self._wanted(tally), *tally.counts, is_control, 0 if is_control else priority,
+                place.is_by_count and not is_control, audience,
             )  # fmt: skip
+            yield comparison_row(pk, self.now, round.pk, self.prompts[prompt], first, second, said)
 
     def _wanted(self, tally: _Tally) -> int:
         """As many as there are, and one more where the project asks on while they disagree."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -99,6 +100,11 @@ class BadLine(NamedTuple):
 
 
 Record = JudgedComparison | AnsweredPrompt | BadLine
+
+# From a tuple of all their fields, without the call of a Python function that `Vote(…)` is.
+_response_made: Callable[[tuple[Any, ...]], WrittenResponse] = partial(tuple.__new__, WrittenResponse)
+_vote_made: Callable[[tuple[Any, ...]], Vote] = partial(tuple.__new__, Vote)
+_comparison_made: Callable[[tuple[Any, ...]], JudgedComparison] = partial(tuple.__new__, JudgedComparison)
 
 
 class Malformed(Exception):
@@ -255,19 +261,19 @@ def one_over_other(
     edited: str = "",
 ) -> JudgedComparison:  # fmt: skip
     """The comparison of two checked texts that answer a checked prompt; see `chosen_over_rejected`."""
-    better = WrittenResponse(chosen, label_of(row, "chosen_model", "chosen"))
-    worse = WrittenResponse(rejected, label_of(row, "rejected_model", "rejected"))
-    if better.text.strip() == worse.text.strip():
+    better = _response_made((chosen, label_of(row, "chosen_model", "chosen"), None))
+    worse = _response_made((rejected, label_of(row, "rejected_model", "rejected"), None))
+    if chosen.strip() == rejected.strip():
         raise Malformed("rejected", "the same text as chosen, so there is nothing to prefer")
-    coins = hashlib.sha256(f"{better.text}\x00{worse.text}".encode()).digest()[0]
+    coins = hashlib.sha256(f"{chosen}\x00{rejected}".encode()).digest()[0]
     chosen_first, first_on_left = bool(coins & 1), bool(coins & 2)
-    vote = Vote(
+    vote = _vote_made((
         line.file, line.number, label_of(row, "label_origin", rater), Outcome.PREFER,
-        -1.0 if chosen_first else 1.0, "chosen", first_on_left, edited=edited,
-    )  # fmt: skip
+        -1.0 if chosen_first else 1.0, "chosen", first_on_left, "", edited,
+    ))  # fmt: skip
     first, second = (better, worse) if chosen_first else (worse, better)
-    tags = tags_of(row, *_unless_tagged(row, "source"))
-    return JudgedComparison(messages, first, second, (vote,), tags, source_of(row, line.file), license_of(row))
+    tags = tags_of(row, *_unless_tagged(row, "source")) if "source" in row or "tags" in row else ()
+    return _comparison_made((messages, first, second, (vote,), tags, source_of(row, line.file), license_of(row)))
 
 
 def _refuse_different(chosen: Sequence[Message], rejected: Sequence[Message]) -> None:
