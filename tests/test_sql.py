@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -45,6 +46,17 @@ def test_statements_are_answered_ahead_inside_the_transaction_while_others_wait_
             cursor.execute("INSERT INTO noted VALUES (9)")
 
             assert taken() == [[(2,), (3,)], [("é",)]]
+
+
+@pytest.mark.django_db
+def test_threads_take_turns_as_ever_once_nothing_is_asked_ahead() -> None:
+    before = sys.getswitchinterval()
+
+    with sql.Ahead():
+        within = sys.getswitchinterval()
+
+    assert within < before
+    assert sys.getswitchinterval() == before
 
 
 @pytest.mark.django_db
