@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import select
 import sys
@@ -20,12 +21,15 @@ from django.db.models.base import ModelState
 from psycopg.abc import Transformer as Loading
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.rows import TupleRow
 
+log = logging.getLogger(__name__)
+
 PREPARES = not settings.DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"]
 READ = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+FAILED = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
 BINARY = 1
 # Seconds after which a thread that computes gives the interpreter to one that Postgres answered. In Python's own 5 ms
 # Postgres would have answered most statements, and has none to answer.
@@ -71,40 +75,44 @@ class Question:
 def together(questions: Sequence[Question]) -> None:
     """Have them answered in order, in one transaction of their own and one journey to Postgres and back.
 
-    Each sees what those before it did. When one fails, nothing was done and none has an answer: each succeeds or fails
-    by itself when its rows are asked for. So it is behind a pooler from the beginning, where nothing is prepared.
-    Not for inside of a transaction.
+    Each sees what those before it did. When one fails, or their end does, nothing was done and none has an answer: each
+    succeeds or fails by itself when its rows are asked for. So it is behind a pooler from the beginning, where nothing
+    is prepared. Not for inside of a transaction. Raises OperationalError when Postgres goes away.
     """
     if not PREPARES:
         return
     connection.ensure_connection()
     ours: psycopg.Connection[TupleRow] = connection.connection
     with connection.wrap_database_errors:
-        bound = [_bound(ours, one.statement, one.parameters) for one in questions]
+        try:
+            bound = [_bound(ours, one.statement, one.parameters) for one in questions]
+        except psycopg.Error as error:  # one cannot even be prepared
+            log.warning("Asked one by one instead of together: %s", error)
+            return
         try:
             results = _results([(name, sent) for _adapting, name, sent in bound], ours.pgconn)
-        except psycopg.OperationalError:
-            ours.close()  # Postgres went away, and what it still had to say with it
+        except BaseException:
+            ours.close()  # Postgres went away, or we were called away in the middle of its answers
             raise
-        if all(result.status in READ for result in results):
-            for question, (adapting, *_sent), result in zip(questions, bound, results, strict=True):
-                question.answer = _loaded(adapting, result)
+        if failed := next((result for result in results if result.status in FAILED), None):
+            log.warning("Asked one by one instead of together: %s", error_from_result(failed, encoding="utf-8"))
+            return
+        for question, (adapting, *_sent), result in zip(questions, bound, results, strict=False):
+            question.answer = _loaded(adapting, result)
 
 
 def _results(prepared: Sequence[tuple[bytes, Sequence[bytes]]], libpq: PGconn) -> list[PGresult]:
+    """Of each; where what was put off to the end of the transaction fails there, that failure comes last."""
     libpq.enter_pipeline_mode()
     for name, sent in prepared:
         libpq.send_query_prepared(name, sent)
     libpq.pipeline_sync()  # which ends the transaction
-    results = []
-    for _ in prepared:
-        result, nothing_more = _result(libpq), _result(libpq)
-        if result is None or nothing_more is not None:
+    results: list[PGresult] = []
+    while (result := _result(libpq)) is None or result.status != ExecStatus.PIPELINE_SYNC:
+        if libpq.status != ConnStatus.OK:
             raise psycopg.OperationalError(f"Postgres broke off: {libpq.get_error_message()}")
-        results.append(result)
-    end = _result(libpq)
-    if end is None or end.status != ExecStatus.PIPELINE_SYNC:
-        raise psycopg.OperationalError(f"Postgres broke off: {libpq.get_error_message()}")
+        if result is not None:  # None stands between what one statement and the next one said
+            results.append(result)
     libpq.exit_pipeline_mode()
     return results
 

@@ -34,7 +34,7 @@ def floor(project: int, slug: str, raters: list[Rater], *, seconds: float) -> fl
             capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]},
         )  # fmt: skip
     found = re.search(r"tps = ([\d.]+)", done.stdout)
-    if not found:
+    if not found or done.returncode:
         raise SystemExit(f"pgbench failed:\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}")
     return float(found[1])
 
@@ -58,7 +58,7 @@ def script_of(project: int, slug: str, first: int, last: int) -> str:
             f"{filled(access.OWN_ASSIGNMENT, ':assignment_id', ':rater', f'$${slug}$$')};",
             "\\startpipeline",
             named(
-                judgments.STORE_IN_TURN, assignment=":assignment_id", key="gen_random_uuid()", outcome="$$prefer$$",
+                judgments.STORE, assignment=":assignment_id", key="gen_random_uuid()", outcome="$$prefer$$",
                 value="-1", preferred=preferred, preset="$$five_point$$", answer="$$a$$", protocol=protocol,
                 criteria="$${}$$", ratings="$${}$$", reasons="$$[]$$", rationale="$$$$", edited="$$$$", seconds="4.2",
                 guideline="NULL", project=str(project), rater=":rater",
@@ -66,8 +66,9 @@ def script_of(project: int, slug: str, first: int, last: int) -> str:
             + ";",
             f"{named(desk.STATEMENT, member=':member_id', is_counted='false')};",
             named(
-                assignments.CLAIM_WITH_FACES, project=str(project), rater=":rater", wanted=str(1 + assignments.AHEAD),
-                minutes="600", audiences="$${\"\"}$$", orders="$${in_order}$$", shares="$${1}$$", control="0",
+                assignments.CLAIM_AFTER_READING, project=str(project), rater=":rater", minutes="600",
+                wanted=str(1 + assignments.AHEAD),
+                audiences="$${\"\"}$$", orders="$${in_order}$$", shares="$${1}$$", control="0",
                 checks="$${0,0,0}$$", apart=str(assignments.APART), waits="false", version=str(VERSION),
             )
             + ";",
@@ -76,7 +77,7 @@ def script_of(project: int, slug: str, first: int, last: int) -> str:
     )  # fmt: skip
 
 
-# What a page knows already: the script has only the number of somebody who has one open.
+# What a page knows already, so a look more than the product takes: the script has only the number of its rater.
 ON_THE_PAGE = """
 SELECT a.id AS assignment_id, m.id AS member_id
   FROM annotator_assignment a JOIN annotator_comparison c ON c.id = a.comparison_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import DataError, OperationalError, connection, transaction
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 
 from annotator import sql
 
@@ -105,6 +106,50 @@ def test_when_one_of_them_fails_nothing_is_done_and_each_is_asked_by_itself() ->
     with pytest.raises(DataError, match="division by zero"):
         second.rows()
     assert counted() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_fails_where_the_transaction_ends_was_not_done_either_and_the_connection_stays() -> None:
+    nobody = sql.Question(
+        """INSERT INTO annotator_acknowledgement (guideline_id, user_id, created_at)
+           VALUES (%(id)s, %(id)s, now()) RETURNING id""",
+        {"id": 10**9},
+    )  # Django's foreign keys are looked up at the end
+
+    sql.together([session_said("a"), nobody])
+
+    assert nobody.answer is None
+    assert counted() == 0
+    with pytest.raises(IntegrityError, match="annotator_acknowledgement"):
+        nobody.rows()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_question_that_postgres_does_not_understand_leaves_the_others_to_themselves() -> None:
+    first = session_said("a")
+
+    sql.together([first, sql.Question("SELECT nothing_of_this_name", {})])
+
+    assert (first.answer, counted()) == (None, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_called_away_in_the_middle_leaves_no_connection_behind_that_answers_others() -> None:
+    def called_away(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, called_away)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(KeyboardInterrupt):
+            sql.together([sql.Question("SELECT pg_sleep(1)", {}), sql.Question("SELECT 1", {})])
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert not connection.is_usable()
+    connection.close()
+    assert sql.rows("SELECT 2") == [(2,)]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -6,7 +6,8 @@ they have judged. With an OFFSET Postgres keeps it a question about one comparis
 
 A query that locks rows keeps the lock of each that it waited for, also where it turned out not to be free any more and
 the next one is waited for. So who waits now waits for one at a time, and gives back what is no longer free before
-looking again. And a claim may go along in the transaction of a judgment, which holds a comparison: a lease of the same
+looking again. Locks are those of an update: whoever only says that their row refers to a comparison waits for none of
+them. And a claim may go along in the transaction of a judgment, which holds a comparison: a lease of the same
 rater that somebody is writing at this moment is prolonged next time.
 """
 
@@ -23,7 +24,7 @@ FREE = """c.round_id = p_round AND c.audience = p_audience AND c.is_control = p_
 AT_ONCE = f"""
         SELECT c.id INTO picked FROM annotator_comparison c
          WHERE {FREE}
-         ORDER BY c.priority DESC, {{columns}} LIMIT 1 FOR UPDATE OF c SKIP LOCKED;"""
+         ORDER BY c.priority DESC, {{columns}} LIMIT 1 FOR NO KEY UPDATE OF c SKIP LOCKED;"""
 IN_TIME = f"""
         LOOP
             SELECT c.id INTO seen FROM annotator_comparison c
@@ -32,7 +33,7 @@ IN_TIME = f"""
             EXIT WHEN seen IS NULL;
             BEGIN
                 SELECT c.id INTO picked FROM annotator_comparison c
-                 WHERE c.id = seen AND {FREE} FOR UPDATE OF c;
+                 WHERE c.id = seen AND {FREE} FOR NO KEY UPDATE OF c;
                 EXIT WHEN picked IS NOT NULL;
                 RAISE EXCEPTION USING ERRCODE = 'TB001';  -- its lock goes with all that this block did
             EXCEPTION WHEN SQLSTATE 'TB001' THEN
@@ -58,7 +59,7 @@ PROLONGED = "UPDATE annotator_assignment SET leased_until = until WHERE id = ANY
 CLAIM = claims.CLAIM.replace(
     PROLONGED,
     """UPDATE annotator_assignment SET leased_until = until
-         WHERE id IN (SELECT id FROM annotator_assignment WHERE id = ANY(mine) FOR UPDATE SKIP LOCKED);""",
+         WHERE id IN (SELECT id FROM annotator_assignment WHERE id = ANY(mine) FOR NO KEY UPDATE SKIP LOCKED);""",
 )
 
 

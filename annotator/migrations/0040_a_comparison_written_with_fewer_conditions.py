@@ -1,7 +1,7 @@
 """A claim and a judgment write a comparison with fewer conditions around it.
 
-Postgres reads each CHECK of a table and each WHEN of its triggers anew for every statement that writes a row, which
-costs as much as writing it. So one CHECK says that no count is below zero, a trigger fires for the columns that it is
+Postgres sets up each CHECK of a table and each WHEN of its triggers anew for every statement that writes a row
+(ExecRelCheck and TriggerEnabled in its executor). So one CHECK says that no count is below zero, a trigger fires for the columns that it is
 about, and what else it depends on is asked inside, where a condition is set up once.
 """
 
@@ -44,7 +44,7 @@ CREATE TRIGGER comparison_adapt_wanted BEFORE UPDATE OF for_first, for_second, l
     FOR EACH ROW EXECUTE FUNCTION comparison_adapt_wanted();
 """
 
-# What adaptive overlap makes of `wanted` is heard of too: it does so where votes are written.
+# With all the columns at which adaptive overlap changes `wanted`, because what a trigger changed is not looked at.
 TALLY = """
 CREATE OR REPLACE FUNCTION comparison_tally_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -65,7 +65,7 @@ BEGIN
 END $$;
 DROP TRIGGER comparison_tally_change ON annotator_comparison;
 CREATE TRIGGER comparison_tally_change
-    AFTER UPDATE OF wanted, answered, for_first, for_second, set_aside_at ON annotator_comparison
+    AFTER UPDATE OF wanted, answered, for_first, for_second, level, set_aside_at ON annotator_comparison
     FOR EACH ROW EXECUTE FUNCTION comparison_tally_change();
 """
 

@@ -111,7 +111,7 @@ class Comparison(models.Model):
             models.CheckConstraint(
                 condition=Q(wanted__gte=F("held") + F("answered")), name="comparison_slots_within_wanted"
             ),
-            # One for all of them, because each that there is is set up anew for every judgment.
+            # One for all of them: Postgres sets up each anew for every statement that writes a comparison.
             models.CheckConstraint(
                 condition=GreaterThanOrEqual(Least("held", "answered", "for_first", "for_second", "level"), 0),
                 name="comparison_counts_from_zero",

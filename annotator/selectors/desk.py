@@ -44,19 +44,20 @@ class Desk:
 
 
 def desk_asked(member: Member) -> Question:
+    """What `desk_of` asks, to go along with something else."""
     return Question(STATEMENT, {"member": member.pk, "is_counted": member.project.daily_quota is not None})
 
 
-def desk_of(member: Member, along: Question | None = None) -> Desk:
-    """along: `desk_asked`, where it went along with something else."""
-    [found] = (along or desk_asked(member)).rows()
+def desk_of(member: Member, asked: Question | None = None) -> Desk:
+    """asked: `desk_asked`, where it went along with something else."""
+    [found] = (asked or desk_asked(member)).rows()
     protocol, guideline, read, must_read, round, state, answered, wanted, mine, checks, today = found
-    asked = protocol_kept(protocol)
-    assert asked  # every project has had one since it was made
+    its_protocol = protocol_kept(protocol)
+    assert its_protocol  # every project has had one since it was made
     newest = guideline_kept(guideline) if guideline else None
     standing = Standing(newest, guideline_kept(read) if read else None, must_read or 0, int(today or 0))
     return Desk(
-        protocol=asked,
+        protocol=its_protocol,
         guideline=newest,
         entrance=entrance_of(member, standing),
         progress=Progress(

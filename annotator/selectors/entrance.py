@@ -89,6 +89,17 @@ def entrance_of(member: Member, standing: Standing | None = None) -> Entrance:
     return Entrance(step, standing.newest, standing.read, standing.today, left)
 
 
+def is_open_after_reading(member: Member) -> bool:
+    """Whether nothing but a guideline can stand before the next comparison, by what is known of this member already."""
+    project = member.project
+    return not (
+        member.is_stopped
+        or (project.content_warning and member.content != Content.ACCEPTED)
+        or (project.exam_questions and member.role == Role.RATER)
+        or project.daily_quota is not None
+    )
+
+
 def exam_is_due(member: Member) -> bool:
     """Whether this rater has not passed yet, or not since a guideline that asks for it again.
 

@@ -26,6 +26,9 @@ from annotator.sql import Question, rows
 
 log = logging.getLogger(__name__)
 
+# The requests of one rater in one project go one after the other; it lasts until the transaction ends.
+TURN = "pg_advisory_xact_lock((%(project)s::bigint << 32) + %(rater)s)"
+
 APART = 10  # own judgments between a pair and its repeat, so that the answer is given again and not remembered
 AHEAD = 2  # comparisons that a page holds beside the one it shows, so that the next is there before it is wanted
 
@@ -53,10 +56,12 @@ def _texts(comparison: Comparison) -> list[str]:
     return [comparison.first.text, comparison.second.text, *(turn["content"] for turn in comparison.prompt.messages)]
 
 
-def faces_asked(*, rater: User, project: Project, groups: Sequence[str], most: int | None = None) -> Question:
-    """What `faces_claim` begins with, to go along with a judgment."""
-    wanted = 1 + AHEAD if most is None else min(most, 1 + AHEAD)
-    return _claim(CLAIM_WITH_FACES, rater, project, wanted, groups, version=VERSION)
+def faces_asked(*, rater: User, project: Project, groups: Sequence[str]) -> Question:
+    """What `faces_claim` begins with, to go along with a judgment: before it is known whether the rater may go on.
+
+    Nothing new for whoever has a guideline to read first, or was paused.
+    """
+    return _claim_asked(CLAIM_AFTER_READING, rater, project, 1 + AHEAD, groups, version=VERSION)
 
 
 def faces_claim(
@@ -68,7 +73,8 @@ def faces_claim(
     most   leases that this rater may hold, where that is fewer than a page takes
     asked  `faces_asked`, where it went along with something else
     """
-    claimed = _claimed(asked or faces_asked(rater=rater, project=project, groups=groups, most=most))
+    wanted = 1 + AHEAD if most is None else min(most, 1 + AHEAD)
+    claimed = _claim(asked or _claim_asked(CLAIM_WITH_FACES, rater, project, wanted, groups, version=VERSION))
     held = [pk for pk, *_face in claimed]
     faces = [
         face
@@ -84,13 +90,13 @@ def faces_claim(
 def held_claim(*, rater: User, project: Project, wanted: int = 1 + AHEAD) -> list[int]:
     """Ids of what this rater holds after claiming."""
     member = Member.objects.filter(project=project, user=rater).only("groups").first()
-    return [pk for (pk,) in _claimed(_claim(CLAIM, rater, project, wanted, member.groups if member else []))]
+    return [pk for (pk,) in _claim(_claim_asked(CLAIM, rater, project, wanted, member.groups if member else []))]
 
 
-def _claim(
+def _claim_asked(
     statement: str, rater: User, project: Project, wanted: int, groups: Sequence[str], **further: Any
 ) -> Question:
-    """Lease what nobody else is looking at this instant."""
+    """The first look: at what nobody else is looking at this instant."""
     order = order_of(project.strategy)
     asked = {
         "project": project.pk, "rater": rater.pk, "wanted": wanted, "minutes": project.lease_minutes,
@@ -100,7 +106,7 @@ def _claim(
     return Question(statement, asked | further)
 
 
-def _claimed(asked: Question) -> list[Sequence[Any]]:
+def _claim(asked: Question) -> list[Sequence[Any]]:
     """What a claim returns for each that its rater holds then: its id, and what its statement adds.
 
     First what nobody else is looking at this instant; then wait for the rest,
@@ -124,6 +130,16 @@ SELECT q.fault, q.assignment_id
 CLAIM_WITH_FACES = f"""{CLAIM.replace("q.assignment_id", "q.assignment_id, f.*")}
   LEFT JOIN LATERAL card_face(CASE WHEN q.is_new THEN q.assignment_id END, %(version)s) f ON true
 """
+CLAIM_AFTER_READING = CLAIM_WITH_FACES.replace(
+    "%(wanted)s",
+    """
+           CASE WHEN (SELECT coalesce(max(version), 0) FROM annotator_guideline
+                       WHERE project_id = %(project)s AND must_read)
+                   > (SELECT coalesce(max(g.version), 0)
+                        FROM annotator_guideline g JOIN annotator_acknowledgement a ON a.guideline_id = g.id
+                       WHERE g.project_id = %(project)s AND a.user_id = %(rater)s)
+                THEN 0 ELSE %(wanted)s END""",
+)
 
 
 def _array(values: Iterable[str | float]) -> str:
@@ -154,6 +170,8 @@ def assignment_skip(*, assignment: Assignment, flags: Collection[str] = ()) -> N
     A lease that ran out meanwhile is skipped like one that is held.
     Raises InputInvalid for an unknown flag, StateNotAllowed for an answered comparison.
     """
+    project = assignment.comparison.round.project_id
+    rows(f"SELECT {TURN}", {"project": project, "rater": assignment.rater_id})
     Assignment.objects.filter(pk=assignment.pk, state__in=[AssignmentState.HELD, AssignmentState.LAPSED]).update(
         state=AssignmentState.SKIPPED, ended_at=timezone.now()
     )
@@ -191,7 +209,7 @@ def assignments_release(*, rater: User, project: Project) -> int:
     One statement for each, so that nobody who holds one comparison waits for another.
     """
     # A claim of theirs that is under way ends first, so that what it leased is given back too.
-    rows("SELECT pg_advisory_xact_lock((%s::bigint << 32) + %s)", [project.pk, rater.pk])
+    rows(f"SELECT {TURN}", {"project": project.pk, "rater": rater.pk})
     freed = 0
     for pk, kind in assignments_of(rater, project).filter(state=AssignmentState.HELD).values_list("pk", "check_kind"):
         is_freed = Assignment.objects.filter(pk=pk, state=AssignmentState.HELD).update(

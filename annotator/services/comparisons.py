@@ -167,7 +167,9 @@ def comparisons_prioritise(*, round: Round, one: Author, other: Author, priority
     pair = _written(one, "first") & _written(other, "second") | _written(other, "first") & _written(one, "second")
     comparisons = round.comparisons.filter(pair, is_control=False).exclude(priority=priority)
     with transaction.atomic():
-        found = list(comparisons.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True))
+        found = list(
+            comparisons.order_by("pk").select_for_update(of=("self",), no_key=True).values_list("pk", flat=True)
+        )
         return Comparison.objects.filter(pk__in=found).update(priority=priority)
 
 
@@ -188,7 +190,7 @@ def comparisons_want(*, comparisons: QuerySet[Comparison], wanted: int) -> int:
         raise InputInvalid(_("Judgments wanted are a number from 1 to %(most)s.") % {"most": MOST_WANTED})
     with transaction.atomic():
         # All rows first, in one order: then two such changes wait for each other, and in no circle.
-        found = list(comparisons.order_by("pk").select_for_update().values_list("pk", flat=True))
+        found = list(comparisons.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
         return (
             Comparison.objects.filter(pk__in=found)
             .exclude(wanted=Greatest(wanted, F("held") + F("answered")))

@@ -24,7 +24,7 @@ def flags_raise(*, assignment: Assignment, kinds: Collection[str]) -> None:
     if unknown := set(kinds) - set(FlagKind):
         raise InputInvalid(f"“{min(unknown)}” is not a flag; use {', '.join(WORDS)}.")
     # Two raters in the same moment: the second waits here and then counts the first.
-    comparison = Comparison.with_checks.select_for_update().get(pk=assignment.comparison_id)
+    comparison = Comparison.with_checks.select_for_update(no_key=True).get(pk=assignment.comparison_id)
     Flag.objects.bulk_create([Flag(assignment=assignment, kind=kind) for kind in kinds], ignore_conflicts=True)
     against = Flag.objects.filter(assignment__comparison=comparison, kind__in=OF_THE_PAIR, settled_at=None)
     raters = against.values("assignment__rater").distinct().count()

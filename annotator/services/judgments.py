@@ -24,6 +24,7 @@ from annotator.exceptions import (
 )
 from annotator.models import Assignment, Judgment, Protocol
 from annotator.selectors.kept import guideline_kept, protocol_kept
+from annotator.services.assignments import TURN
 from annotator.services.flags import flags_raise
 from annotator.sql import Question, together
 
@@ -69,7 +70,7 @@ def judgment_submit(
     }  # fmt: skip
     # One statement is its own transaction; inside another, a savepoint keeps a refusal from spoiling it.
     is_one = not flags and not connection.in_atomic_block
-    stored = Question(STORE_IN_TURN if along else STORE, asked)
+    stored = Question(STORE, asked)
     with violations_as_errors(), nullcontext() if is_one else transaction.atomic():
         if along and is_one:
             together([stored, *along])
@@ -90,19 +91,16 @@ def judgment_submit(
     )  # fmt: skip
 
 
-STORE = """
+# Whatever a rater does is done in turn, and before anything is locked: two requests of one rater that hold what the
+# other one waits for would wait for ever.
+STORE = f"""
 SELECT word, judgment_id, stored_at, corrected
-  FROM judgment_store(%(assignment)s, %(key)s, %(outcome)s, %(value)s, %(preferred)s, %(preset)s, %(answer)s,
-                      %(protocol)s, %(criteria)s, %(ratings)s, %(reasons)s, %(rationale)s, %(edited)s, %(seconds)s,
-                      %(guideline)s)
+  FROM (SELECT {TURN} IS NOT NULL AS is_mine) turn,
+       LATERAL judgment_store(
+           CASE WHEN turn.is_mine THEN %(assignment)s::bigint END, %(key)s, %(outcome)s, %(value)s, %(preferred)s,
+           %(preset)s, %(answer)s, %(protocol)s, %(criteria)s, %(ratings)s, %(reasons)s, %(rationale)s, %(edited)s,
+           %(seconds)s, %(guideline)s)
 """
-# What is asked along may be a claim, for which a rater's requests take turns. This one takes its turn before it locks
-# anything: two that hold what the other one waits for would wait for ever.
-STORE_IN_TURN = STORE.replace(
-    "FROM judgment_store(%(assignment)s",
-    "FROM (SELECT pg_advisory_xact_lock((%(project)s::bigint << 32) + %(rater)s) IS NOT NULL AS is_mine) turn,"
-    " LATERAL judgment_store(CASE WHEN turn.is_mine THEN %(assignment)s::bigint END",
-)
 
 
 def _error(word: str) -> TiebreakError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -30,7 +31,7 @@ from annotator.models import Assignment, Judgment, Member
 from annotator.selectors.cards import given_in, points_of, points_offered, questions_of, turns_of
 from annotator.selectors.checks import owners_of
 from annotator.selectors.desk import desk_asked, desk_of
-from annotator.selectors.entrance import Entrance, Step, attempts_of, can_practise
+from annotator.selectors.entrance import Entrance, Step, attempts_of, can_practise, is_open_after_reading
 from annotator.selectors.faces import Face, face_of
 from annotator.selectors.gold import examples_of
 from annotator.selectors.habits import habits_of
@@ -82,28 +83,33 @@ def assignment(request: SignedInRequest, slug: str, assignment_id: int) -> HttpR
         return _again(request, member, asked, form)
     after = _asked_after(request, member)
     try:
-        judgment = judgment_submit(assignment=asked, **form.judgment(), along=[*after.values()])
+        judgment = judgment_submit(assignment=asked, **form.judgment(), along=after.questions)
     except InputInvalid as error:
         form.add_error(None, error.message)
         return _again(request, member, asked, form)
     except Conflict as error:
-        return _moved_on(request, member, error)
-    if HELD in request.headers:
-        return _cards(request, member, after, judgment=judgment)
-    return _done(request, member, judgment=judgment)
+        return _moved_on(request, member, error, after)
+    return _done(request, member, after, judgment=judgment)
 
 
-def _asked_after(request: SignedInRequest, member: Member) -> dict[str, Question]:
-    """What the answer to a judgment shows and can be asked along with it: where this member sits, and the next pairs.
+@dataclass(frozen=True)
+class After:
+    """What the answer to a judgment shows and is asked along with it: where its member sits, and the next pairs."""
 
-    How many pairs somebody with a daily quota may still have is only known from where they sit.
-    """
+    desk: Question | None = None
+    faces: Question | None = None
+
+    @property
+    def questions(self) -> list[Question]:
+        return [one for one in (self.desk, self.faces) if one]
+
+
+def _asked_after(request: SignedInRequest, member: Member) -> After:
+    """For a page that holds pairs."""
     if HELD not in request.headers:
-        return {}
-    after = {"desk": desk_asked(member)}
-    if member.project.daily_quota is None:
-        after["faces"] = faces_asked(rater=member.user, project=member.project, groups=member.groups)
-    return after
+        return After()
+    faces = faces_asked(rater=member.user, project=member.project, groups=member.groups)
+    return After(desk_asked(member), faces if is_open_after_reading(member) else None)
 
 
 @require_POST
@@ -168,19 +174,19 @@ def _again(request: SignedInRequest, member: Member, asked: Assignment, form: Ve
     return render(request, _template(request), card, status=422)
 
 
-def _done(request: SignedInRequest, member: Member, **receipt: Any) -> HttpResponse:
+def _done(request: SignedInRequest, member: Member, after: After | None = None, **receipt: Any) -> HttpResponse:
     """On to the next comparison: in the same answer for scripts, by a redirect without."""
     if HELD in request.headers:
-        return _cards(request, member, **receipt)
+        return _cards(request, member, after, **receipt)
     if request.htmx:
         return _next(request, member, "annotate/judge.html#card", **receipt)
     return SeeOther(reverse("judge", args=[member.project.slug]))
 
 
-def _moved_on(request: SignedInRequest, member: Member, error: Conflict) -> HttpResponse:
+def _moved_on(request: SignedInRequest, member: Member, error: Conflict, after: After | None = None) -> HttpResponse:
     """The world moved on under this card: say so, and show the next one."""
     if HELD in request.headers:
-        return _cards(request, member, notice=error.message, status=error.status)
+        return _cards(request, member, after, notice=error.message, status=error.status)
     if request.htmx:
         return _next(request, member, "annotate/judge.html#card", notice=error.message, status=error.status)
     messages.warning(request, error.message)
@@ -188,21 +194,21 @@ def _moved_on(request: SignedInRequest, member: Member, error: Conflict) -> Http
 
 
 def _cards(
-    request: SignedInRequest, member: Member, asked: Mapping[str, Question] = {}, *, status: int = 200, **receipt: Any
+    request: SignedInRequest, member: Member, after: After | None = None, *, status: int = 200, **receipt: Any
 ) -> HttpResponse:
     """The cards that this page does not hold yet, or why there are none; a receipt or a notice with them.
 
-    asked  `_asked_after`, where it went along with a judgment
+    after  what was asked along with a judgment
     """
-    judgment = receipt.get("judgment")
-    around = _around(member, judgment and judgment.assignment, asked.get("desk"))
+    judgment, after = receipt.get("judgment"), after or After()
+    around = _around(member, judgment and judgment.assignment, after.desk)
     known = {int(one) for one in request.headers[HELD].split(",") if one.isdecimal()}
     held: list[int] = []
     faces: list[Face] = []
     if around["entrance"].is_open:
         held, faces = faces_claim(
             rater=request.user, project=member.project, known=known, groups=member.groups,
-            most=around["entrance"].left, asked=asked.get("faces"),
+            most=around["entrance"].left, asked=after.faces,
         )  # fmt: skip
     line = progress_line(around["progress"])
     cards = [_card_filled(request, member, face, around, line) for face in faces]

@@ -122,3 +122,17 @@ def test_a_late_answer_to_a_frozen_round_asks_for_no_more(project: Project, only
 
     only.refresh_from_db()
     assert (only.for_first, only.for_second, only.wanted) == (1, 1, 2)
+
+
+def test_the_sums_of_the_round_hear_of_a_k_that_grew_whatever_vote_was_written(project: Project, round: Round) -> None:
+    project_update(project=project, adaptive_most=5, adaptive_certainty=0.99)
+    grows = round.comparisons.earliest("pk")
+    Comparison.objects.filter(pk=grows.pk).update(wanted=2, answered=2, for_first=1, is_control=False)
+
+    Comparison.objects.filter(pk=grows.pk).update(level=1)
+
+    grows.refresh_from_db()
+    assert grows.wanted == 3
+    assert RoundTally.objects.filter(round=round).sums()["wanted"] == sum(
+        round.comparisons.values_list("wanted", flat=True)
+    )

@@ -121,6 +121,7 @@ def test_a_judgment_that_is_refused_is_refused_with_its_reason_whatever_goes_alo
     with pytest.raises(AssignmentLapsed):
         judgment_submit(assignment=held, said=Said("a"), key=key(1), along=[next_pairs])
 
+    assert next_pairs.answer is None, "they failed together"
     assert not Judgment.objects.exists()
 
 

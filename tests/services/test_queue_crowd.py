@@ -85,7 +85,7 @@ def sent(assignment: Assignment) -> uuid.UUID:
     """With a claim along, as a page that holds pairs sends it, or without, as others do."""
     key = uuid.uuid4()
     project = assignment.comparison.round.project
-    along = [faces_asked(rater=assignment.rater, project=project, groups=[], most=2)] if key.int % 2 else []
+    along = [faces_asked(rater=assignment.rater, project=project, groups=[])] if key.int % 2 else []
     judgment_submit(assignment=assignment, said=Said("a"), key=key, seconds=2.0, along=along)
     return key
 

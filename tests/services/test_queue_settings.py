@@ -259,7 +259,7 @@ def test_a_claim_and_a_judgment_write_the_comparison_and_no_index_of_it(
 
     updates, heap_only, moved = (after - was for after, was in zip(_updates(), before, strict=True))
     assert updates == 10, "one for each claim, one for each judgment with its vote"
-    assert heap_only == updates - moved, "all but for what finds no room on its page"
+    assert heap_only == updates - moved > 0, "all but for what finds no room on its page"
 
 
 def _updates() -> tuple[int, int, int]:
