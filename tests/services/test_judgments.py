@@ -22,6 +22,7 @@ from annotator.exceptions import (
 from annotator.models import Assignment, Comparison, Judgment, Project, Round, User
 from annotator.services.assignments import (
     AHEAD,
+    TURN,
     assignment_claim,
     assignment_skip,
     assignments_claim,
@@ -29,7 +30,7 @@ from annotator.services.assignments import (
     faces_asked,
 )
 from annotator.services.judgments import judgment_submit
-from annotator.sql import Question
+from annotator.sql import Question, rows
 from tests.keys import key
 
 
@@ -147,6 +148,40 @@ def test_two_judgments_of_one_rater_at_the_same_moment_wait_for_each_other_and_b
             list(pool.map(send, leases))
 
     assert Judgment.objects.count() == 3 * (1 + AHEAD)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_judgment_locks_nothing_before_its_rater_has_the_turn(held: Assignment, project: Project) -> None:
+    """Whoever pauses a rater has the turn and takes back their leases: both would wait for ever."""
+
+    next_pairs = faces_asked(rater=held.rater, project=project, groups=[])
+
+    def send() -> None:
+        try:
+            judgment_submit(assignment=held, said=Said("a"), key=key(1), along=[next_pairs])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        with transaction.atomic():
+            rows(f"SELECT {TURN}", {"project": project.pk, "rater": held.rater_id})
+            sent = other.submit(send)
+            while not sent.done() and not waiting_for_a_turn():
+                pass
+            rows("SET LOCAL lock_timeout = '5s'")
+            Assignment.objects.filter(pk=held.pk).update(state=AssignmentState.LAPSED)
+        sent.result()
+
+    assert Judgment.objects.count() == 1
+    assert next_pairs.answer is not None, "nobody had to be asked again"
+
+
+def waiting_for_a_turn() -> bool:
+    [(n,)] = rows(
+        "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+        " WHERE l.locktype = 'advisory' AND NOT l.granted AND d.datname = current_database()"
+    )
+    return bool(n)
 
 
 def test_a_correction_supersedes_and_the_history_stays(held: Assignment) -> None:
