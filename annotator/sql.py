@@ -87,7 +87,7 @@ def together(questions: Sequence[Question]) -> None:
         try:
             bound = [_bound(ours, one.statement, one.parameters) for one in questions]
         except psycopg.Error as error:  # one cannot even be prepared
-            log.warning("Asked one by one instead of together: %s", error)
+            _say_why(error)
             return
         try:
             results = _results([(name, sent) for _adapting, name, sent in bound], ours.pgconn)
@@ -95,10 +95,15 @@ def together(questions: Sequence[Question]) -> None:
             ours.close()  # Postgres went away, or we were called away in the middle of its answers
             raise
         if failed := next((result for result in results if result.status in FAILED), None):
-            log.warning("Asked one by one instead of together: %s", error_from_result(failed, encoding="utf-8"))
+            _say_why(error_from_result(failed, encoding="utf-8"))
             return
         for question, (adapting, *_sent), result in zip(questions, bound, results, strict=False):
             question.answer = _loaded(adapting, result)
+
+
+def _say_why(error: psycopg.Error) -> None:
+    """Without its details, which may quote what somebody wrote."""
+    log.warning("Asked one by one instead of together: %s %s", error.sqlstate, error.diag.message_primary)
 
 
 def _results(prepared: Sequence[tuple[bytes, Sequence[bytes]]], libpq: PGconn) -> list[PGresult]:

@@ -1,8 +1,10 @@
 """A claim and a judgment write a comparison with fewer conditions around it.
 
 Postgres sets up each CHECK of a table and each WHEN of its triggers anew for every statement that writes a row
-(ExecRelCheck and TriggerEnabled in its executor). So one CHECK says that no count is below zero, a trigger fires for the columns that it is
-about, and what else it depends on is asked inside, where a condition is set up once.
+(ExecRelCheck and TriggerEnabled in its executor). So one CHECK says that no count is below zero, a trigger fires for
+the columns that it is about, and what else it depends on is asked inside, where a condition is set up once.
+
+The functions stand here whole, to be read as they are now.
 """
 
 from importlib import import_module
